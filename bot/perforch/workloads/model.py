@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, Protocol
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -64,6 +64,16 @@ class TestReport:
     def failed(self) -> frozenset[str]:
         """Ids of the tests that failed."""
         return frozenset(test for test, outcome in self.outcomes.items() if outcome == "failed")
+
+    def to_json(self) -> dict[str, Any]:
+        """The report as JSON types, for the run journal."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> TestReport:
+        """The inverse of `to_json`."""
+        failures = tuple(Failure(**failure) for failure in document["failures"])
+        return cls(**{**document, "failures": failures})
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,145 @@
+"""Benchmarks of the pipeline: one at a time on the reserved CPUs, every finished comparison in the journal."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+
+from perforch.measure.compare import compare, seed_env
+from perforch.measure.model import Decision
+from perforch.result import Canaries, Measurement, Metric
+
+if TYPE_CHECKING:
+    from perforch.measure.model import Comparison, Estimate
+    from perforch.sandbox.spec import Launch, Sandbox
+    from perforch.settings import Acceptance
+    from perforch.stages.journal import Journal
+    from perforch.workloads.model import TimedCommand
+
+CANARY_EVERY = 20  # one decision in twenty compares a side with itself
+
+
+class Trial(BaseModel):
+    """A finished comparison as the journal keeps it; `ok` means that the metric got better by at least the minimum effect."""
+
+    model_config = ConfigDict(frozen=True)
+
+    decision: Decision
+    reason: str
+    measurements: dict[Metric, Measurement]
+    peak_memory: Measurement | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Proven better."""
+        return self.decision is Decision.FASTER
+
+
+TRIAL = TypeAdapter(Trial)
+
+
+@dataclass(frozen=True, slots=True)
+class _Launcher:
+    """Starts one side: a fresh sandbox and a fresh process for every sample."""
+
+    sandbox: Sandbox
+    timed: TimedCommand
+
+    def launch(self, seed: int) -> Launch:
+        """Prepare one run with the pair's seed."""
+        command = self.timed.command
+        return self.sandbox.launch(replace(command, env={**command.env, **seed_env(seed)}))
+
+
+class Bench:
+    """Serial access to the reserved CPUs.
+
+    Args:
+        rows: decisions that may be posted together; the false-positive level is split over them.
+    """
+
+    def __init__(self, *, sandbox: Sandbox, acceptance: Acceptance, metric: Metric, journal: Journal, rows: int) -> None:
+        self._sandbox = sandbox
+        self._acceptance = acceptance
+        self._metric = metric
+        self._journal = journal
+        self._rows = max(1, rows)
+        self._turn = asyncio.Lock()
+        self._decisions = 0
+        self.canaries = Canaries()
+
+    async def compare(self, key: str, before: TimedCommand, after: TimedCommand, *, confirm: bool = False) -> Trial:
+        """Decide one before/after question, or recall the decision of a killed run.
+
+        Args:
+            key: names the question by content.
+            confirm: the winner of an earlier comparison is measured again; only fresh pairs count.
+        """
+        async with self._turn:
+            known = self._journal.recall(key)
+            if known is None:
+                trial = await asyncio.to_thread(self._run, before, after, confirm)
+                self._journal.record(key, TRIAL.dump_python(trial, mode="json"))
+            else:
+                trial = TRIAL.validate_python(known)
+            self._decisions += 1
+            if self._decisions % CANARY_EVERY == 0:
+                await self._canary(f"{key}/canary", before)
+            return trial
+
+    async def _canary(self, key: str, side: TimedCommand) -> None:
+        known = self._journal.recall(key)
+        if known is None:
+            comparison = await asyncio.to_thread(self._compare, side, side, False, True)
+            known = comparison.decision in {Decision.FASTER, Decision.SLOWER}
+            self._journal.record(key, known)
+        self.canaries = Canaries(
+            decisions=self.canaries.decisions + 1, false_claims=self.canaries.false_claims + int(known)
+        )
+
+    def _run(self, before: TimedCommand, after: TimedCommand, confirm: bool) -> Trial:
+        return _trial(self._compare(before, after, confirm, False), self._metric)
+
+    def _compare(self, before: TimedCommand, after: TimedCommand, confirm: bool, canary: bool) -> Comparison:
+        return compare(
+            _Launcher(self._sandbox, before),
+            _Launcher(self._sandbox, after),
+            metric=self._metric,
+            acceptance=self._acceptance,
+            rows=self._rows,
+            threads=max(before.threads, after.threads),
+            confirm=confirm,
+            canary=canary,
+        )
+
+
+def _trial(comparison: Comparison, decided: Metric) -> Trial:
+    return Trial(
+        decision=comparison.decision,
+        reason=comparison.reason,
+        measurements={
+            metric: measurement(estimate, comparison.decision if metric is decided else None)
+            for metric, estimate in comparison.estimates.items()
+        },
+        peak_memory=None if comparison.peak_memory is None else measurement(comparison.peak_memory, None),
+    )
+
+
+def measurement(estimate: Estimate, decision: Decision | None) -> Measurement:
+    """An estimate in the words of `result.json`."""
+    return Measurement(
+        unit=estimate.unit,
+        before=estimate.before,
+        after=estimate.after,
+        ratio=estimate.ratio,
+        ci_low=estimate.low,
+        ci_high=estimate.high,
+        pairs=estimate.pairs,
+        noise=estimate.noise,
+        confidence=estimate.confidence,
+        verdict=None if decision is None else decision.value,
+    )
+
