@@ -1,0 +1,115 @@
+"""What is in a source file: functions, imports, names, and a form of it that ignores comments and layout.
+
+Grammars are those of tree-sitter, one module a language. Nothing here raises on any bytes and nothing here
+runs anything;
+what the grammar does not understand is left out and said so by `has_errors`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from perforch.languages.syntax import cpp, go, java, python, rust
+from perforch.languages.syntax.definition import build, line_starts
+from perforch.languages.syntax.features import features_of
+from perforch.languages.syntax.model import Definition, Features, Parsed
+from perforch.languages.syntax.paths import is_test_path, language_of
+from perforch.languages.syntax.tokens import tokens
+from perforch.languages.syntax.tree import parse, text, walk
+from perforch.result import Language
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from perforch.languages.syntax.tree import Grammar
+
+__all__ = [
+    "Definition",
+    "Features",
+    "Parsed",
+    "calls",
+    "definitions",
+    "features",
+    "identifiers",
+    "imports",
+    "is_test_path",
+    "language_of",
+    "normalised",
+    "normalised_spans",
+    "test_functions",
+]
+
+GRAMMARS: dict[Language, Grammar] = {
+    Language.PYTHON: python.GRAMMAR,
+    Language.JAVA: java.GRAMMAR,
+    Language.CPP: cpp.GRAMMAR,
+    Language.GO: go.GRAMMAR,
+    Language.RUST: rust.GRAMMAR,
+}
+
+
+def definitions(language: Language, source: bytes) -> Parsed:
+    """The functions of a file in source order. Never raises; time grows linearly with the size."""
+    root = parse(language, source).root_node
+    grammar = GRAMMARS[language]
+    starts = line_starts(source)
+    found: list[Definition] = []
+    declared: list[Definition] = []
+    for one in grammar.find(root):
+        (found if one.body is not None else declared).append(build(one, grammar, source, starts))
+    found.sort(key=_place)
+    declared.sort(key=_place)
+    return Parsed(tuple(found), tuple(declared), root.has_error)
+
+
+def _place(definition: Definition) -> int:
+    return definition.declaration_start
+
+
+def test_functions(language: Language, source: bytes) -> tuple[Definition, ...]:
+    """What a test runner would run; macro cases of gtest, Catch2 and doctest included (`Suite.Name`)."""
+    return tuple(one for one in definitions(language, source).definitions if one.is_test_case)
+
+
+test_functions.__test__ = False  # type: ignore[attr-defined]
+
+
+def imports(language: Language, source: bytes) -> frozenset[str]:
+    """Modules, classes or headers that the file imports, by the name in the source.
+
+    `from a import b` and Rust use lists give every full path (`a.b`, and `a`); C++ gives header paths, Go
+    package paths.
+    """
+    return frozenset(name for name in GRAMMARS[language].imports(parse(language, source).root_node) if name)
+
+
+def identifiers(language: Language, source: bytes) -> frozenset[str]:
+    """Every name that the source mentions, outside comments and strings."""
+    wanted = GRAMMARS[language].identifiers
+    return frozenset(text(node) for node in walk(parse(language, source).root_node) if node.type in wanted)
+
+
+def features(language: Language, source: bytes) -> Features:
+    """What a piece of source is made of: names, calls, operators, loops."""
+    return features_of(parse(language, source).root_node, GRAMMARS[language])
+
+
+def calls(language: Language, source: bytes) -> frozenset[str]:
+    """Last names of everything that the source calls."""
+    return features(language, source).calls
+
+
+def normalised(language: Language, source: bytes) -> bytes:
+    """The tokens without comments, documentation and layout; equal bytes mean the same program text.
+
+    Python keeps its statement and block structure, Go its statement ends.
+    """
+    return tokens(parse(language, source).root_node, GRAMMARS[language])
+
+
+def normalised_spans(
+    language: Language, source: bytes, spans: Iterable[tuple[int, int]]
+) -> tuple[bytes, ...]:
+    """`normalised` of parts of one file, parsed once; a part is a span of bytes that holds whole nodes."""
+    root = parse(language, source).root_node
+    return tuple(tokens(root, GRAMMARS[language], span=span) for span in spans)

@@ -1,0 +1,329 @@
+"""C++: free functions, members, constructors, operators, templates, cases of gtest and Catch2."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from perforch.languages.syntax.remarks import plain
+from perforch.languages.syntax.tree import (
+    MAX_DEPTH,
+    Found,
+    Grammar,
+    Preceding,
+    child,
+    fold,
+    says_todo,
+    statements,
+    text,
+    walk,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tree_sitter import Node
+
+_COMMENTS = frozenset({"comment"})
+_CLASSES = frozenset({"class_specifier", "struct_specifier", "union_specifier"})
+_PLACES = frozenset(
+    {
+        "translation_unit",
+        "declaration_list",
+        "field_declaration_list",
+        "preproc_if",
+        "preproc_ifdef",
+        "preproc_else",
+        "preproc_elif",
+        "preproc_elifdef",
+        "ERROR",
+        "friend_declaration",
+    }
+)
+_HOLDERS = frozenset({"declaration", "field_declaration", "type_definition"})
+_DECLARATORS = frozenset(
+    {
+        "pointer_declarator",
+        "reference_declarator",
+        "parenthesized_declarator",
+        "attributed_declarator",
+        "init_declarator",
+    }
+)
+_TESTS = frozenset(
+    {
+        "TEST",
+        "TEST_F",
+        "TEST_P",
+        "TYPED_TEST",
+        "TYPED_TEST_P",
+        "BOOST_AUTO_TEST_CASE",
+        "BOOST_FIXTURE_TEST_CASE",
+    }
+)
+_BLOCK_TESTS = frozenset(
+    {"TEST_CASE", "SCENARIO", "TEMPLATE_TEST_CASE", "TEST_CASE_METHOD", "TEST_CASE_FIXTURE"}
+)
+_DEFAULTS = frozenset(
+    {"number_literal", "null", "true", "false", "string_literal", "initializer_list", "char_literal"}
+)
+
+
+def _find(root: Node) -> Iterator[Found]:
+    stack: list[tuple[Node, Node, tuple[str, ...], list[Node]]] = [(root, root, (), [])]
+    while stack:
+        node, outer, owner, above = stack.pop()
+        if len(owner) > MAX_DEPTH:
+            continue
+        if node.type == "function_definition":
+            found = _function(node, outer, owner, above)
+            if found is not None:
+                yield found
+        elif node.type == "template_declaration":
+            inner = node.named_children[-1] if node.named_children else None
+            if inner is not None and inner.type not in {"template_parameter_list", "ERROR"}:
+                stack.append((inner, outer, owner, above))
+        elif node.type == "namespace_definition":
+            body = node.child_by_field_name("body")
+            if body is not None:
+                name = "".join(text(node.child_by_field_name("name")).split()).replace("inline", "")
+                stack.append((body, body, (*owner, *(part for part in name.split("::") if part)), []))
+        elif node.type == "linkage_specification":
+            body = node.child_by_field_name("body")
+            if body is not None:
+                stack.append((body, node if body.type != "declaration_list" else body, owner, above))
+        elif node.type in _CLASSES:
+            body = node.child_by_field_name("body")
+            if body is not None:
+                stack.append((body, body, (*owner, *_scopes(node.child_by_field_name("name"))), []))
+        elif node.type in _HOLDERS:
+            kind = node.child_by_field_name("type")
+            if kind is not None and kind.type in _CLASSES:
+                stack.append((kind, kind, owner, []))
+        elif node.type in _PLACES:
+            around = owner[:-1] if node.type == "friend_declaration" else owner
+            preceding = Preceding(_COMMENTS)
+            inside: list[tuple[Node, Node, tuple[str, ...], list[Node]]] = []
+            previous: Node | None = None
+            for part in node.named_children:
+                if preceding.see(part):
+                    continue
+                case = _block_test(previous, part)
+                if case is not None:
+                    stack.extend(reversed(inside))
+                    inside = []
+                    yield case
+                nested = outer if node.type == "friend_declaration" else part
+                inside.append(
+                    (
+                        part,
+                        nested,
+                        around,
+                        above if node.type == "friend_declaration" else preceding.above(part),
+                    )
+                )
+                preceding.passed(part)
+                previous = part
+            stack.extend(reversed(inside))
+
+
+def _function(node: Node, outer: Node, owner: tuple[str, ...], above: list[Node]) -> Found | None:
+    declarator = node.child_by_field_name("declarator")
+    for _ in range(MAX_DEPTH):
+        if declarator is None:
+            return None
+        if declarator.type == "function_declarator":
+            inner = declarator.child_by_field_name("declarator")
+            if inner is None or inner.type != "parenthesized_declarator":
+                break
+            # `int (*f(int))(char)`: the parameters of f are those of the inner declarator.
+            nested = next((part for part in walk(inner) if part.type == "function_declarator"), None)
+            if nested is None:
+                declarator = inner
+                break
+            declarator = nested
+        elif declarator.type in _DECLARATORS:
+            declarator = declarator.child_by_field_name("declarator") or (
+                declarator.named_children[-1] if declarator.named_children else None
+            )
+        else:
+            break
+    if declarator is None:
+        return None
+    named = (
+        declarator.child_by_field_name("declarator")
+        if declarator.type == "function_declarator"
+        else declarator
+    )
+    scopes = _scopes(named)
+    if not scopes:
+        return None
+    parameters = declarator.child_by_field_name("parameters")
+    if parameters is None:
+        parameters = next((part for part in walk(declarator) if part.type == "parameter_list"), None)
+        if parameters is None:
+            return None
+    body = node.child_by_field_name("body")
+    returns = node.child_by_field_name("type")
+    name, around = scopes[-1], (*owner, *scopes[:-1])
+    case = False
+    if returns is None and name in _TESTS:
+        case = True
+        parts = [fold(part) for part in text(parameters).strip("()").split(",")]
+        name, around = ".".join(parts[:2]), ()
+    return Found(
+        owner="::".join(around),
+        simple_name=name,
+        node=outer,
+        body=body,
+        body_from=child(node, "field_initializer_list"),
+        first=above[0] if above else outer,
+        parameters=parameters,
+        returns=returns,
+        documentation=above,
+        is_stub=body is not None and _is_stub(body, returns),
+        is_test=case,
+        is_test_case=case,
+        # An unknown macro in front of the declaration is an error to the grammar, but not to us.
+        has_error=declarator.has_error or (body is not None and body.has_error),
+    )
+
+
+def _scopes(node: Node | None) -> tuple[str, ...]:
+    """The parts of a possibly qualified name, without template arguments."""
+    parts: list[str] = []
+    for _ in range(MAX_DEPTH):
+        if node is None:
+            return tuple(parts)
+        if node.type in {"qualified_identifier"}:
+            parts += _plain_name(node.child_by_field_name("scope"))
+            node = node.child_by_field_name("name")
+        elif node.type == "parenthesized_declarator" and node.named_children:
+            node = node.named_children[0]
+        else:
+            return (*parts, *_plain_name(node))
+    return tuple(parts)
+
+
+def _plain_name(node: Node | None) -> tuple[str, ...]:
+    if node is None:
+        return ()
+    if node.type in {"template_type", "template_function", "template_method", "dependent_name"}:
+        inner = node.child_by_field_name("name") or (node.named_children[0] if node.named_children else None)
+        return _plain_name(inner) if inner is not None and inner.type != node.type else (fold(text(inner)),)
+    if node.type == "operator_cast":
+        return (
+            f"operator {fold(text(node.child_by_field_name('type')))}"
+            + _stars(node.child_by_field_name("declarator")),
+        )
+    if node.type == "operator_name":
+        symbol = fold(text(node).removeprefix("operator"))
+        if symbol.startswith('""'):
+            return (f'operator""{symbol[2:].strip()}',)
+        spaced = symbol[:1].isalpha()
+        return (f"operator {symbol}" if spaced else "operator" + symbol.replace(" ", ""),)
+    if node.type == "destructor_name":
+        return ("~" + text(node).lstrip("~ "),)
+    if node.type in {"identifier", "field_identifier", "type_identifier", "namespace_identifier"}:
+        return (text(node),)
+    return ()
+
+
+def _stars(node: Node | None) -> str:
+    marks = ""
+    for _ in range(MAX_DEPTH):
+        if node is None or "function_declarator" in node.type:
+            return marks
+        marks += "*" if "pointer" in node.type else "&" if "reference" in node.type else ""
+        node = next((part for part in node.named_children if "declarator" in part.type), None)
+    return marks
+
+
+def _block_test(previous: Node | None, block: Node) -> Found | None:
+    """`TEST_CASE("name") { ... }` is a call and a block to the grammar."""
+    if previous is None or block.type != "compound_statement" or previous.type != "expression_statement":
+        return None
+    call = previous.named_children[0] if previous.named_children else None
+    if (
+        call is None
+        or call.type != "call_expression"
+        or text(call.child_by_field_name("function")) not in _BLOCK_TESTS
+    ):
+        return None
+    arguments = call.child_by_field_name("arguments")
+    string = (
+        next((part for part in arguments.named_children if part.type == "string_literal"), None)
+        if arguments
+        else None
+    )
+    return Found(
+        owner="",
+        simple_name=text(string).strip('"') or "TEST_CASE",
+        node=block,
+        declaration=previous,
+        body=block,
+        first=previous,
+        parameters=arguments,
+        is_test=True,
+        is_test_case=True,
+        has_error=block.has_error,
+    )
+
+
+def _is_stub(body: Node, returns: Node | None) -> bool:
+    if body.type != "compound_statement":
+        return False
+    inside, remarks = statements(body, _COMMENTS)
+    todo = any(says_todo(text(remark)) for remark in remarks)
+    if not inside:
+        return todo or (returns is not None and text(returns) != "void")
+    if len(inside) > 1:
+        return False
+    only = inside[0]
+    words = text(only)
+    if only.type == "throw_statement":
+        return says_todo(words)
+    if only.type == "expression_statement":
+        return words.startswith(("assert(", "throw ", "std::abort(", "abort(")) and (says_todo(words) or todo)
+    if only.type == "return_statement":
+        values = [value for value in only.named_children if value.type not in _COMMENTS]
+        return todo and (not values or values[0].type in _DEFAULTS)
+    return False
+
+
+def _imports(root: Node) -> Iterator[str]:
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        if node.type == "preproc_include":
+            yield text(node.child_by_field_name("path")).strip('<>"')
+        elif node.type in _PLACES or node.type in {"namespace_definition", "linkage_specification"}:
+            stack.extend(node.named_children)
+
+
+GRAMMAR = Grammar(
+    separator="::",
+    find=_find,
+    plain_documentation=plain,
+    imports=_imports,
+    comments=_COMMENTS,
+    sequences=frozenset(),
+    atomic=frozenset({"string_literal", "raw_string_literal", "char_literal", "system_lib_string"}),
+    identifiers=frozenset({"identifier", "field_identifier", "type_identifier", "namespace_identifier"}),
+    types=frozenset({"type_identifier", "primitive_type", "sized_type_specifier"}),
+    calls={"call_expression": "function"},
+    loops=frozenset({"for_statement", "for_range_loop", "while_statement", "do_statement"}),
+    branches=frozenset({"if_statement", "conditional_expression", "case_statement"}),
+    returns=frozenset({"return_statement", "co_return_statement", "co_yield_statement"}),
+    subscripts=frozenset({"subscript_expression"}),
+    literals={
+        "string_literal": "string",
+        "raw_string_literal": "string",
+        "char_literal": "char",
+        "true": "boolean",
+        "false": "boolean",
+        "null": "null",
+        "nullptr": "null",
+        "initializer_list": "list",
+        "lambda_expression": "lambda",
+    },
+)
