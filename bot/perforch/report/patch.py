@@ -1,0 +1,78 @@
+"""A unified diff in git's format that `git apply` takes."""
+
+from __future__ import annotations
+
+from difflib import SequenceMatcher
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_CONTEXT = 3
+_ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
+
+
+def patch(path: str, old: bytes, new: bytes) -> str:
+    """The change of one existing file; "" if nothing changes.
+
+    Write it with `newline=""` (or as bytes): a file with CRLF endings has CR in its lines.
+
+    Raises:
+        ValueError: the file is not UTF-8, which a JSON record cannot carry.
+    """
+    if old == new:
+        return ""
+    before, after = _lines(old.decode("utf-8")), _lines(new.decode("utf-8"))
+    source, target = _name(f"a/{path}"), _name(f"b/{path}")
+    # git ends a name that holds a space with a tab, so that it can tell where the name ends.
+    end = "\t" if " " in path and not source.startswith('"') else ""
+    head = f"diff --git {source} {target}\n--- {source}{end}\n+++ {target}{end}\n"
+    return head + "".join(_hunks(before, after))
+
+
+def _name(path: str) -> str:
+    """A path as git writes it: a C string if it holds a quote, a backslash or a control character."""
+    if not any(character in _ESCAPES or ord(character) < 32 or ord(character) == 127 for character in path):
+        return path
+    quoted = "".join(
+        _ESCAPES.get(c) or (f"\\{ord(c):03o}" if ord(c) < 32 or ord(c) == 127 else c) for c in path
+    )
+    return f'"{quoted}"'
+
+
+def _lines(text: str) -> list[str]:
+    lines = text.split("\n")
+    return [line + "\n" for line in lines[:-1]] + ([lines[-1]] if lines[-1] else [])
+
+
+def _hunks(before: list[str], after: list[str]) -> Iterator[str]:
+    head = 0
+    while head < min(len(before), len(after)) and before[head] == after[head]:
+        head += 1
+    tail = 0
+    while tail < min(len(before), len(after)) - head and before[-1 - tail] == after[-1 - tail]:
+        tail += 1
+    # Only what lies between the common ends is compared: that costs quadratic time.
+    skip = max(0, head - _CONTEXT)
+    old = before[skip : len(before) - max(0, tail - _CONTEXT)]
+    new = after[skip : len(after) - max(0, tail - _CONTEXT)]
+    for group in SequenceMatcher(None, old, new, autojunk=False).get_grouped_opcodes(_CONTEXT):
+        first, last = group[0], group[-1]
+        yield f"@@ -{_range(first[1] + skip, last[2] + skip)} +{_range(first[3] + skip, last[4] + skip)} @@\n"
+        for tag, i, j, k, m in group:
+            if tag == "equal":
+                yield from (_line(" ", line) for line in old[i:j])
+            else:
+                yield from (_line("-", line) for line in old[i:j])
+                yield from (_line("+", line) for line in new[k:m])
+
+
+def _range(start: int, end: int) -> str:
+    """`first,count` as in POSIX diff -u: an empty range names the line before it."""
+    length = end - start
+    first = start + 1 if length else start
+    return str(first) if length == 1 else f"{first},{length}"
+
+
+def _line(sign: str, line: str) -> str:
+    return sign + line if line.endswith("\n") else f"{sign}{line}\n\\ No newline at end of file\n"
