@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
+import uuid
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from perforch.errors import UsageError
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _TABLES = """
-CREATE TABLE IF NOT EXISTS run (id TEXT PRIMARY KEY, finished INTEGER NOT NULL DEFAULT 0, resumed INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE IF NOT EXISTS run (id TEXT PRIMARY KEY, token TEXT NOT NULL, finished INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE IF NOT EXISTS step (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
 
@@ -34,6 +35,10 @@ class Journal:
         path: the database; its folder must exist.
         run: identity of the question, such as a digest of base, head and settings.
 
+    Attributes:
+        resumed: the question was asked before and the run that worked on it was killed.
+        token: names this run, the same after it was killed and started again, another after it was finished.
+
     Raises:
         UsageError: the file is not a journal, or another process holds it.
     """
@@ -44,14 +49,15 @@ class Journal:
         try:
             self._database = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=10)
             self._database.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;" + _TABLES)
-            row = self._database.execute("SELECT id, finished FROM run").fetchone()
+            row = self._database.execute("SELECT id, finished, token FROM run").fetchone()
             self.resumed = row is not None and row[0] == run and not row[1]
+            self.token: str = row[2] if self.resumed else uuid.uuid4().hex
             if not self.resumed:
                 with self._database:
                     self._database.execute("BEGIN")
                     self._database.execute("DELETE FROM step")
                     self._database.execute("DELETE FROM run")
-                    self._database.execute("INSERT INTO run (id) VALUES (?)", (run,))
+                    self._database.execute("INSERT INTO run (id, token) VALUES (?, ?)", (run, self.token))
         except sqlite3.Error as error:
             message = f"{path} cannot be used as a run journal: {error}"
             raise UsageError(message, hint="Remove the file, or choose another --out.") from error

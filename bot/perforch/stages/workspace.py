@@ -54,6 +54,10 @@ class Workspace:
         """Remove a tree that is no longer needed."""
         remove(tree.source.parent)
 
+    def clear(self) -> None:
+        """Remove everything."""
+        remove(self.root)
+
     def _tree(self, label: str) -> Tree:
         directory = self.root / label
         source, output = directory / "src", directory / "out"
