@@ -137,6 +137,9 @@ class FunctionResult(Record):
     reason: Text = ""
     attempts: tuple[Attempt, ...] = ()
     measurements: dict[Metric, Measurement] = Field(default_factory=dict)
+    against_base: dict[Metric, Measurement] = Field(
+        default_factory=dict, description="base (before) against head (after), only this function reverted"
+    )
     peak_memory: Measurement | None = Field(default=None, description="peak resident memory, KiB; gates memory claims")
     tests: tuple[str, ...] = Field(default=(), description="ids of the tests that exercised the function")
     workload: Text = Field(default="", description="the command that was timed, for people to run again")
@@ -146,7 +149,7 @@ class FunctionResult(Record):
 
 
 class Regression(Record):
-    """Base against head for one function, same measurement shape."""
+    """A function that head made slower than base, proven; same measurement shape."""
 
     path: Annotated[str, Field(max_length=4096)]
     name: Annotated[str, Field(max_length=1000)]

@@ -95,6 +95,8 @@ def run(
     options = Options(environment_root=git.root, cache=folder / "cache")
     with Reporter() as reporter:
         result = optimize(request, sandbox, options, reporter.say)
+    for stale in folder.glob("*.patch"):
+        stale.unlink()
     write(result, folder)
     return result
 

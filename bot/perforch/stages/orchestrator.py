@@ -106,7 +106,7 @@ def optimize(request: Request, sandbox: Sandbox, options: Options, say: Callable
                 head_sha=changes.head,
                 metric=settings.metric,
                 functions=tuple(item.result for item in walked),
-                regressions=tuple(item.against_base for item in walked if item.against_base is not None),
+                regressions=tuple(item.regression for item in walked if item.regression is not None),
                 skipped=(*(Skipped(path=skip.path, name=skip.name, reason=skip.reason) for skip in changes.skipped), *skipped),
                 totals=asking.totals(item.result for item in walked).model_copy(
                     update={"seconds": round(time.monotonic() - started, 1)}

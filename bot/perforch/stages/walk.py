@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from perforch.errors import PerforchError
+from perforch.measure.model import Decision
 from perforch.report.patch import patch
 from perforch.report.suggestions import suggest
 from perforch.result import FunctionResult, Metric, Regression, Stage, Verdict
@@ -28,10 +29,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Walked:
-    """What one function ends with."""
+    """What one function ends with.
+
+    Attributes:
+        regression: set when head is proven slower than base.
+    """
 
     result: FunctionResult
-    against_base: Regression | None = None
+    regression: Regression | None = None
 
 
 def choose_stage(function: Function, tests: Sequence[str], report: TestReport) -> Stage | None:
@@ -76,19 +81,29 @@ async def _walk(context: Context, subject: Subject, hunks: Hunks, wanted: Stage 
     if wanted is not None and wanted is not stage:
         reason = f"--stage {wanted} was asked for, but this function is ready for {stage}"
         return Walked(_result(subject, stage, Verdict.SKIPPED, reason))
-    against_base = await _against_base(context, subject) if stage is Stage.REFINE else None
+    base = await _against_base(context, subject) if stage is Stage.REFINE else None
     if not context.models:
-        return Walked(await _without_models(context, subject, stage), against_base)
-    if stage is Stage.REFINE:
-        return Walked(await _refine_head(context, subject, hunks), against_base)
-    return Walked(await _repair_head(context, subject, hunks, stage, only=wanted is not None))
+        result = await _without_models(context, subject, stage, base)
+    elif stage is Stage.REFINE:
+        result = await _refine_head(context, subject, hunks)
+    else:
+        result = await _repair_head(context, subject, hunks, stage, only=wanted is not None)
+    if base is None:
+        return Walked(result)
+    result = result.model_copy(update={"against_base": base.measurements})
+    return Walked(result, _regression(function, base) if base.decision is Decision.SLOWER else None)
 
 
-async def _without_models(context: Context, subject: Subject, stage: Stage) -> FunctionResult:
+async def _without_models(context: Context, subject: Subject, stage: Stage, base: Trial | None) -> FunctionResult:
     verb = {Stage.GENERATE: "written", Stage.FIX: "fixed", Stage.REFINE: "refined"}[stage]
     if stage is Stage.REFINE and await _timed(context, subject, subject.head) is None:
         return _result(subject, stage, Verdict.NOT_MEASURABLE, _cannot_time(subject))
-    return _result(subject, stage, Verdict.SKIPPED, f"no model is configured; with one, this function would be {verb}")
+    reason = f"no model can be asked; with one, this function would be {verb}"
+    result = _result(subject, stage, Verdict.SKIPPED, reason)
+    if base is None:
+        return result
+    shown = {metric: found.model_copy(update={"note": "base against head"}) for metric, found in base.measurements.items()}
+    return result.model_copy(update={"measurements": shown, "peak_memory": base.peak_memory})
 
 
 async def _refine_head(context: Context, subject: Subject, hunks: Hunks) -> FunctionResult:
@@ -143,7 +158,7 @@ def _cannot_time(subject: Subject) -> str:
     )
 
 
-async def _against_base(context: Context, subject: Subject) -> Regression | None:
+async def _against_base(context: Context, subject: Subject) -> Trial | None:
     """Head against the same tree with this function as it was at the merge base, so that only this change counts."""
     function = subject.head.function
     runner = subject.exercise.runner
@@ -166,6 +181,10 @@ async def _against_base(context: Context, subject: Subject) -> Regression | None
         return None
     trial = await context.bench.compare(f"base/{subject.key}", before, after, confirm=True)
     context.workspace.discard(tree)
+    return trial
+
+
+def _regression(function: Function, trial: Trial) -> Regression:
     return Regression(
         path=function.path,
         name=function.name,
