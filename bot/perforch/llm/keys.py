@@ -1,0 +1,41 @@
+"""API keys: read from the environment once, never printed, never part of an error."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import SecretStr
+
+from perforch.errors import ConfigError
+from perforch.llm.providers import key_env
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from perforch.settings import ModelSettings
+
+
+def read(model: ModelSettings, environment: Mapping[str, str]) -> SecretStr | None:
+    """Find the key of a model; None when it needs none.
+
+    Raises:
+        ConfigError: the variable is not set, or holds what cannot be a key. The message names the variable,
+            never its value.
+    """
+    name = key_env(model)
+    if not name:
+        return None
+    value = environment.get(name, "").strip()
+    if not value:
+        message = f"the environment variable {name}, the API key of {model.name}, is not set"
+        raise ConfigError(message, hint=f"Set {name}, or name another variable with api_key_env.")
+    if not value.isascii() or not value.isprintable() or " " in value:
+        message = f"the environment variable {name} holds characters that no API key has"
+        raise ConfigError(message, hint="Was it pasted with quotes, a line break or a comment?")
+    return SecretStr(value)
+
+
+def redact(text: str, key: SecretStr | None) -> str:
+    """Take the key out of foreign text; providers quote parts of it in their errors."""
+    value = key.get_secret_value() if key else ""
+    return text.replace(value, "***") if value else text
