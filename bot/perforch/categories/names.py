@@ -24,7 +24,7 @@ class Category(StrEnum):
 
 
 def find(text: str) -> Category | None:
-    """The category that a spelling means, whatever its case, hyphens and the word "algorithm"; None if it is none."""
+    """The category that a spelling means, whatever its case and hyphens; None if it is none of the ten."""
     key = _key(text)
     return (
         _BY_KEY.get(key) or _BY_KEY.get(key.removesuffix("algorithm")) or _BY_KEY.get(key.removesuffix("s"))

@@ -47,8 +47,10 @@ PROSE: dict[Category, tuple[tuple[re.Pattern[str], int], ...]] = {
             1,
         ),
     ),
-    Category.COUNTING: ((_words("counts?", "counting", "counted", "counter", "how many"), 2),)
-    + ((_words("number of", "frequenc\\w*", "occurrences?", "occurs?", "histogram", "appears?"), 2),),
+    Category.COUNTING: (
+        (_words("counts?", "counting", "counted", "counter", "how many"), 2),
+        (_words("number of", "frequenc\\w*", "occurrences?", "occurs?", "histogram", "appears?"), 2),
+    ),
     Category.NUMBER_THEORY: (
         (_words("primes?", "divisors?", "divisible", "gcd", "greatest common", "factori[sz]\\w*"), 2),
         (_words("factors?", "modulo", "modp", "coprime", "lcm", "sieve", "collatz"), 2),

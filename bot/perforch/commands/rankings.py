@@ -201,3 +201,26 @@ def merge(sources: tuple[Path, ...], into: Path, as_json: bool) -> int:
 
 def _problem(problem: Any) -> dict[str, str]:
     return {"message": problem.message, "hint": problem.hint}
+
+
+@rankings.command()
+@click.argument("results", nargs=-1, required=True, metavar="RESULT...", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True)
+@click.option("--date", "day", help="Day of the runs, YYYY-MM-DD. Default: today, UTC.")
+@terminal.json_option
+def learn(results: tuple[Path, ...], out: Path, day: str | None, as_json: bool) -> None:
+    """Turn the attempts in result.json files into an evidence file, ready for `merge`."""
+    import datetime
+
+    from perforch import result
+    from perforch.rankings import evidence, store
+    from perforch.rankings.learn import from_result
+
+    date = day or datetime.datetime.now(datetime.UTC).date().isoformat()
+    records = evidence.union(*(from_result(result.load(path), date=date) for path in results))
+    out.parent.mkdir(parents=True, exist_ok=True)
+    store.replace(out, evidence.dumps(records))
+    document = {"out": str(out), "records": len(records)}
+    terminal.emit(
+        document, as_json=as_json, human=lambda console: console.print(f"{len(records)} records in {out}")
+    )

@@ -1,1 +1,1 @@
-"""The paper's Memory: counted evidence about models, a posterior made of it, and the order in which to ask them."""
+"""The paper's Memory: counted evidence about models, a posterior of it, and the order to ask them in."""

@@ -25,7 +25,7 @@ MAX_LINE = 16 * 1024
 _KIND = "perforch evidence"
 
 Stage = Literal["generate", "fix", "refine", "categorise"]
-Metric = Literal["correctness", "agreement", "time", "cpu", "mean-memory", "max-memory"]
+Metric = Literal["correctness", "agreement", "acceptance", "time", "cpu", "mean-memory", "max-memory"]
 Name = Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
 
@@ -155,7 +155,8 @@ def loads(data: bytes, *, source: str) -> tuple[Evidence, ...]:
     complete = lines[-1] == ""
     body = lines[1:-1] if complete else lines[1:]
     if not complete or len(body) < expected:
-        message = f"{source} is truncated: its header announces {expected} records, {max(0, len(lines) - 2)} complete ones follow"
+        whole = max(0, len(lines) - 2)
+        message = f"{source} is truncated: its header announces {expected} records, {whole} whole ones follow"
         raise EvidenceError(message, hint=_CUT)
     if len(body) > expected:
         message = f"{source} has {len(body)} records, but its header announces {expected}"

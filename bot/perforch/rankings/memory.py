@@ -158,7 +158,7 @@ def _add(cell: Cell, record: Evidence, weight: float, stage: str) -> None:
 
 
 def _gains(record: Evidence) -> tuple[float | None, float | None]:
-    """Sum of log gains and sum of improvements; each is derived from the other, or from the median, where missing."""
+    """Sum of log gains and sum of improvements; one is derived from the other, or from the median."""
     successes = record.successes
     gain, improvement = record.log_gain_sum, record.improvement_sum
     if improvement is None and record.improvement_median is not None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 PRICE_WEIGHT = 5.0  # lambda of `cost`: log-gain that a dollar must buy
 FALLBACK_PRICE = 0.01  # USD a call, where neither caller, evidence, settings nor catalogue know
 TYPICAL_TOKENS = 1500  # in and out, of one call
+STYLE = 0.1  # the most that people's reactions can take off a value
 LIMIT = 5  # the paper asks at most five models a stage
 STRATEGIES = ("paper", "cost", "best-of-n")
 
@@ -185,7 +186,7 @@ def _raw_rate(cells: Sequence[Cell]) -> float:
 
 
 def _tie_breaks(memory: Memory, names: Sequence[str], task: _Task) -> tuple[float, float]:
-    """Between equals: the model that has category evidence in this language, then the better one over all languages."""
+    """Between equals: who has category evidence in this language, then who is better over all languages."""
     keys = [
         key
         for key in memory.cells
@@ -229,7 +230,8 @@ def _shrunk(
     )
     gain = _gain(memory, own, ancestors, task) if task.stage == "refine" else 1.0
     per_success = price / max(chance, 1e-6)
-    value = gain if strategy == "cost" else gain * chance
+    acceptance = _acceptance(memory, names, task)
+    value = (gain if strategy == "cost" else gain * chance) * (1 - STYLE + STYLE * acceptance)
     price_weight = PRICE_WEIGHT if strategy == "cost" else 0.0
     score = posterior.index(value, per_success, price_weight)
     terms = {
@@ -240,6 +242,7 @@ def _shrunk(
         "category_rate": in_category,
         "chance": chance,
         "gain": gain,
+        "acceptance": acceptance,
         "value": value,
         "price": price,
         "price_per_success": per_success,
@@ -272,6 +275,15 @@ def _gain(memory: Memory, own: Sequence[Cell], ancestors: Sequence[Cell], task: 
         prior = (stage_gain + sum(cell.log_gain for cell in ancestors) / inherited_successes) / 2
     return posterior.mean_gain(
         prior, sum(cell.log_gain for cell in own), sum(cell.log_gain_successes for cell in own)
+    )
+
+
+def _acceptance(memory: Memory, names: Sequence[str], task: _Task) -> float:
+    """How often people keep what this model writes, 1 where nothing is known; never part of the chance."""
+    cells = [memory.cell(name, task.stage, "acceptance", task.language) for name in names]
+    known = [cell for cell in cells if cell is not None]
+    return posterior.language_rate(
+        1.0, sum(cell.successes for cell in known), sum(cell.attempts for cell in known)
     )
 
 

@@ -75,7 +75,7 @@ def category_rate(
 def conditional_rate(
     p: float, *, stage: str, after_failure: bool, same_family: bool, is_generator: bool
 ) -> float:
-    """The rate once others have failed on the same task: p * kappa * .85 * .25, each factor where it applies."""
+    """The rate once others have failed on the task: p * kappa * .85 * .25, each factor where it applies."""
     if after_failure:
         p *= AFTER_FAILURE[stage]
     if same_family:
@@ -100,3 +100,13 @@ def index(value: float, price_per_success: float, price_weight: float) -> float:
 def log_gain(improvement: float) -> float:
     """ln(before/after) from (before - after) / before; an improvement of 100 % counts as 99.99 %."""
     return -math.log1p(-min(improvement, 0.9999))
+
+
+def lower_bound(successes: float, attempts: float, *, z: float = 1.645) -> float:
+    """Lower end of the Wilson interval of a rate; one-sided 95 % with the default `z`."""
+    if attempts <= 0:
+        return 0.0
+    rate = successes / attempts
+    centre = rate + z * z / (2 * attempts)
+    spread = z * math.sqrt(rate * (1 - rate) / attempts + z * z / (4 * attempts**2))
+    return (centre - spread) / (1 + z * z / attempts)

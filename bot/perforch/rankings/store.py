@@ -1,4 +1,4 @@
-"""Evidence directories: `SOURCE/MODEL.jsonl` below a root. Shipped evidence and the user's own are one union."""
+"""Evidence directories: `SOURCE/MODEL.jsonl` below a root. Shipped and own evidence are one union."""
 
 from __future__ import annotations
 
@@ -128,11 +128,10 @@ def replace(path: Path, text: str) -> None:
             file.write(text)
         Path(name).chmod(0o644)
         Path(name).replace(path)
-    except BaseException:
+    finally:
         Path(name).unlink(missing_ok=True)
-        raise
 
 
 def slug(name: str) -> str:
-    """A file name for a model: lower case, one hyphen for everything that is neither letter, digit, dot nor plus."""
+    """A file name for a model: lower case, hyphens for all but letters, digits, dots and plus signs."""
     return re.sub(r"[^a-z0-9.+]+", "-", name.lower()).strip("-.") or "model"
