@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from perforch.result import Metric
+    from perforch.sandbox.spec import Launch
 
 
 class Decision(StrEnum):
@@ -79,3 +80,38 @@ class Comparison:
     pairs: tuple[Pair, ...]
     canary: bool = False
     instructions: str = ""
+    seconds: float = 0.0
+    cpus: tuple[int, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a comparison stands; for progress bars.
+
+    Attributes:
+        step: "waiting", "warm-up", "timing", "memory" or "instructions".
+        done, total: pairs (or runs) so far and at most.
+    """
+
+    step: str
+    done: int
+    total: int
+    message: str = ""
+
+
+class Launcher(Protocol):
+    """One side of a comparison: makes a fresh start of its workload for every run."""
+
+    def launch(self, seed: int) -> Launch:
+        """A new `Launch` whose environment carries `pairs.seed_env(seed)`."""
+        ...
+
+
+@runtime_checkable
+class InstrumentedLauncher(Protocol):
+    """A launcher that can also run its workload under a tool such as valgrind, inside the same sandbox."""
+
+    def launch_with(self, seed: int, prefix: tuple[str, ...]) -> Launch:
+        """As `Launcher.launch`, with `prefix` before the program."""
+        ...
