@@ -21,7 +21,11 @@ START_SECONDS = 30.0
 
 
 class CarrierError(Exception):
-    """The courier could not be started, or ended before it had answered."""
+    """The courier could not be started, or ended before it had answered. `sent` is False if nothing went out."""
+
+    def __init__(self, message: str, *, sent: bool = True) -> None:
+        super().__init__(message)
+        self.sent = sent
 
 
 class Carrier:
@@ -117,7 +121,7 @@ class Courier:
             if future is None or not future.set_running_or_notify_cancel():
                 continue
             if answer["problem"]:
-                future.set_exception(CarrierError(str(answer["problem"])))
+                future.set_exception(CarrierError(str(answer["problem"]), sent=bool(answer["sent"])))
             else:
                 future.set_result(None)
         self._answers.close()

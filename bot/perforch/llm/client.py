@@ -250,8 +250,12 @@ class Client:
         )
         try:
             await asyncio.wait_for(asyncio.wrap_future(arrived), seconds + GRACE_SECONDS)
-        except (CarrierError, TimeoutError) as error:
-            return Step.failed(str(error) or "the courier process does not answer", cost=reserved)
+        except TimeoutError:
+            return Step.failed("the courier process does not answer", cost=reserved)
+        except CarrierError as error:
+            if not error.sent:
+                self.budget.release(number)
+            return Step.failed(str(error), cost=reserved if error.sent else 0.0)
         row = self._store.get(call.key)
         if row is None:
             return Step.failed("the reply has disappeared from the store", cost=reserved)

@@ -19,6 +19,7 @@ import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 # httpx imports its own command line (click, rich) when it finds them; that would be half of our start-up
 # time.
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MAX_BODY = 4 * 1024 * 1024
+MAX_AT_ONCE = 8  # requests to one server; more only earn rate limits and full accept queues
 _PR_SET_DUMPABLE = 4
 _KEPT_HEADERS = (
     "content-type",
@@ -52,7 +54,9 @@ class _Courier:
         self.store = stores.Store(path)
         self.lock = stores.claim(path, owner)
         self.proxy = proxy
+        self.ending = False
         self._clients: dict[str, httpx.AsyncClient] = {}
+        self._slots: dict[str, asyncio.Semaphore] = {}
 
     def client(self, url: str) -> httpx.AsyncClient:
         """The client for a scheme; made at the first need, because loading certificates takes time."""
@@ -69,11 +73,25 @@ class _Courier:
         return self._clients[scheme]
 
     async def carry(self, message: dict[str, Any]) -> None:
-        """Do one exchange: announce, send, store, then tell."""
+        """Do one exchange: wait for a free slot, announce, send, store, then tell."""
+        deadline = time.monotonic() + message["timeout"]
+        slots = self._slots.setdefault(urlsplit(message["url"]).netloc, asyncio.Semaphore(MAX_AT_ONCE))
+        async with slots:
+            if self.ending:  # nothing new goes out for a process that is gone
+                return
+            message["timeout"] = deadline - time.monotonic()
+            await self._carry(message)
+
+    async def _carry(self, message: dict[str, Any]) -> None:
         key = message["key"]
         problem = ""
+        sent = False
         try:
-            if self.store.sent(key, self.owner):
+            if message["timeout"] <= 0:
+                self.store.withdraw(key, self.owner)
+                problem = "other requests to the same server took all the time"
+            elif self.store.sent(key, self.owner):
+                sent = True
                 started = time.monotonic()
                 status, headers, body, failure = await self.exchange(message)
                 self.store.answered(
@@ -89,7 +107,7 @@ class _Courier:
                 problem = "the announced request has disappeared from the reply store"
         except stores.StoreError as error:
             problem = error.message
-        tell({"id": message["id"], "problem": problem})
+        tell({"id": message["id"], "problem": problem, "sent": sent})
 
     async def exchange(self, message: dict[str, Any]) -> tuple[int, dict[str, str], bytes, str]:
         """Send one request; never raises for what the network or the server does."""
@@ -156,6 +174,7 @@ async def _serve() -> None:
         task = asyncio.create_task(courier.carry(message))
         tasks.add(task)
         task.add_done_callback(tasks.discard)
+    courier.ending = True
     if tasks:
         await asyncio.gather(*tasks)
     courier.store.close()

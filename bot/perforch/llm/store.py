@@ -189,6 +189,13 @@ class Store:
             )
             return cursor.rowcount == 1
 
+    def withdraw(self, key: str, owner: int) -> None:
+        """Take the announcement of a request back that was not sent."""
+        with self.transaction() as cursor:
+            cursor.execute(
+                "DELETE FROM exchanges WHERE key = ? AND owner = ? AND state = 'open'", (key, owner)
+            )
+
     def answered(
         self,
         key: str,
