@@ -17,14 +17,16 @@ class Function:
         path: posix path from the repository root, at head.
         name: qualified: `Class.method` (Python, Java), `ns::Class::method` (C++), `Type.Method` (Go),
             `Type::method` (Rust).
-        start_line, end_line: 1-based, inclusive; doc comments, decorators, annotations and attributes are inside.
+        start_line, end_line: 1-based, inclusive; doc comments, decorators, annotations and attributes are
+            inside.
         start_byte, end_byte: the same span as offsets into the file's bytes (whole lines, end exclusive).
         signature: declaration without body, whitespace folded to single spaces; tells overloads apart.
         source: exact text of the span.
         base_path, base_source: where and what it was at the merge base; None for an added function.
         docstring: its documentation as plain text, "" if none.
         is_stub: the body only says that it is not written yet (pass, ..., NotImplementedError, todo!(),
-            unimplemented!(), panic("not implemented"), UnsupportedOperationException, TODO comment and a bare default return).
+            unimplemented!(), panic("not implemented"), UnsupportedOperationException, TODO comment and a
+            bare default return).
     """
 
     path: str

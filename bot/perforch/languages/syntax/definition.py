@@ -47,6 +47,8 @@ def build(found: Found, grammar: Grammar, source: bytes, starts: Sequence[int]) 
         declaration_start=declared.start_byte,
         body_start=body_start,
         body_end=body.end_byte if body is not None else -1,
+        first_byte=found.first.start_byte,
+        last_byte=node.end_byte,
         parameters=fold(text(found.parameters)),
         returns=fold(text(found.returns)),
         docstring=grammar.plain_documentation(found.documentation),

@@ -21,6 +21,8 @@ class Definition:
             it and attributes; C++ `template <...>` lines belong to the declaration.
         body_start, body_end: the body, braces included; both are -1 when there is none. C++ member
             initialisers belong to it.
+        first_byte, last_byte: from its documentation, first decorator or declaration to its end, without the
+            rest of the lines; the end is exclusive.
         parameters, returns: as written, "" if absent.
         docstring: documentation as plain text.
         is_stub: the body only says that it is not written yet.
@@ -40,6 +42,8 @@ class Definition:
     declaration_start: int
     body_start: int
     body_end: int
+    first_byte: int = 0
+    last_byte: int = 0
     parameters: str = ""
     returns: str = ""
     docstring: str = ""

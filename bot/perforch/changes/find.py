@@ -1,0 +1,167 @@
+"""From two revisions to the functions that changed between them."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from perforch.changes import origin
+from perforch.changes.compare import Compared, File, compare
+from perforch.changes.function import Changes, Function, Skip
+from perforch.changes.git import MAX_FILE_BYTES, SUBMODULE, SYMLINK
+from perforch.changes.globs import matches
+from perforch.languages.syntax import is_test_path, language_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from perforch.changes.git import Delta, Git
+
+_ATTRIBUTES = {"linguist-generated": "generated code", "linguist-vendored": "vendored code"}
+_CHUNK = 64  # files a worker takes at once
+_ALONE_BYTES = 1_500_000  # below this much source, starting workers costs more than it saves
+
+
+def find(
+    git: Git,
+    base: str,
+    head: str,
+    *,
+    include: Sequence[str] = ("**",),
+    exclude: Sequence[str] = (),
+    jobs: int | None = None,
+) -> Changes:
+    """Functions that `head` adds or modifies since it left `base`, and what was left alone.
+
+    Args:
+        include, exclude: path patterns with `**`; a path must match one of the first and none of the second.
+        jobs: processes that parse; by default the CPUs at hand, at most four.
+
+    Raises:
+        RepositoryError: unknown revisions, no merge base.
+    """
+    head_sha = git.resolve(head)
+    merge_base = git.merge_base(base, head_sha)
+    skipped: list[Skip] = []
+    wanted: list[Delta] = []
+    for delta in git.deltas(merge_base, head_sha):
+        reason = _reason(delta, include, exclude)
+        if reason:
+            skipped.append(Skip(delta.path, "", reason))
+        elif _is_candidate(delta):
+            wanted.append(delta)
+    attributes = git.attributes(head_sha, [delta.path for delta in wanted], tuple(_ATTRIBUTES))
+    marked = [delta for delta in wanted if delta.path in attributes]
+    skipped += [Skip(delta.path, "", _ATTRIBUTES[min(attributes[delta.path])]) for delta in marked]
+    wanted = [delta for delta in wanted if delta.path not in attributes]
+    sizes = git.sizes(
+        {entry.sha for delta in wanted for entry in (delta.new, delta.old) if entry is not None}
+    )
+    small: list[Delta] = []
+    for delta in wanted:
+        if delta.new is not None and sizes.get(delta.new.sha, MAX_FILE_BYTES + 1) > MAX_FILE_BYTES:
+            skipped.append(Skip(delta.path, "", f"larger than {MAX_FILE_BYTES >> 20} MiB"))
+        else:
+            small.append(delta)
+    total = sum(sizes[delta.new.sha] for delta in small if delta.new is not None)
+    functions: list[Function] = []
+    warnings: list[str] = []
+    for compared in _compare_all(_files(git, small, sizes, skipped), _workers(jobs, total)):
+        functions += compared.functions
+        skipped += compared.skipped
+        warnings += compared.warnings
+    functions.sort(key=lambda one: (one.path, one.start_byte, one.name))
+    skipped.sort(key=lambda one: (one.path, one.name, one.reason))
+    return Changes(merge_base, head_sha, tuple(functions), tuple(skipped), tuple(sorted(warnings)))
+
+
+def _is_candidate(delta: Delta) -> bool:
+    changed = delta.old is None or delta.new is None or delta.old.sha != delta.new.sha
+    return delta.new is not None and delta.new.is_file and changed and language_of(delta.path) is not None
+
+
+def _reason(delta: Delta, include: Sequence[str], exclude: Sequence[str]) -> str:
+    """Why a changed path is left alone by what git says about it; "" also for what needs no word."""
+    if delta.new is None:
+        return ""
+    if delta.new.mode == SUBMODULE:
+        return "submodule"
+    if language_of(delta.path) is None:
+        return ""
+    if delta.new.mode == SYMLINK:
+        return "symbolic link"
+    if not _is_candidate(delta):
+        return ""
+    if not matches(delta.path, include) or matches(delta.path, exclude):
+        return "excluded by configuration"
+    return origin.by_path(delta.path)
+
+
+def _files(git: Git, deltas: Sequence[Delta], sizes: dict[str, int], skipped: list[Skip]) -> Iterator[File]:
+    """Contents of both sides, read a few hundred files at a time."""
+    remaining = iter(deltas)
+    while chunk := list(islice(remaining, 4 * _CHUNK)):
+        shas = {
+            entry.sha
+            for delta in chunk
+            for entry in (delta.new, delta.old)
+            if entry is not None and entry.is_file
+        }
+        contents = dict(
+            git.blobs(sha for sha in shas if sizes.get(sha, MAX_FILE_BYTES + 1) <= MAX_FILE_BYTES)
+        )
+        for delta in chunk:
+            language = language_of(delta.path)
+            head = contents.get(delta.new.sha) if delta.new is not None else None
+            if language is None or head is None:
+                continue
+            reason = origin.by_content(head)
+            if reason:
+                skipped.append(Skip(delta.path, "", reason))
+                continue
+            before = contents.get(delta.old.sha) if delta.old is not None and delta.old.is_file else None
+            yield File(delta.path, delta.base_path, language, head, before, is_test_path(delta.path))
+
+
+def _blobs(deltas: Sequence[Delta]) -> set[str]:
+    sides = (entry for delta in deltas for entry in (delta.new, delta.old))
+    return {entry.sha for entry in sides if entry is not None and entry.is_file}
+
+
+def _workers(jobs: int | None, total: int) -> int:
+    if total < _ALONE_BYTES and jobs is None:
+        return 1
+    return max(1, jobs if jobs is not None else min(4, len(os.sched_getaffinity(0))))
+
+
+def _compare_chunk(files: list[File]) -> list[Compared]:
+    return [compare(file) for file in files]
+
+
+def _compare_all(files: Iterable[File], workers: int) -> Iterator[Compared]:
+    if workers == 1:
+        for file in files:
+            yield compare(file)
+        return
+    source = iter(files)
+    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("forkserver")) as pool:
+        # A few chunks are under way at a time, so memory does not grow with the change.
+        waiting: list[tuple[list[File], object]] = []
+        try:
+            while True:
+                while len(waiting) < 3 * workers and (chunk := list(islice(source, _CHUNK))):
+                    waiting.append((chunk, pool.submit(_compare_chunk, chunk)))
+                if not waiting:
+                    return
+                _, future = waiting[0]
+                yield from future.result()  # type: ignore[attr-defined]
+                waiting.pop(0)
+        except BrokenProcessPool:
+            for chunk, _ in waiting:
+                yield from _compare_chunk(chunk)
+    for file in source:
+        yield compare(file)
