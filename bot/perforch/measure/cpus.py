@@ -83,7 +83,11 @@ def _permitted(cpu: int) -> bool:
 
 
 def choose(
-    allowed: tuple[int, ...], quiet: tuple[int, ...], threads: int, load: dict[int, int], cores: dict[int, tuple[int, ...]]
+    allowed: tuple[int, ...],
+    quiet: tuple[int, ...],
+    threads: int,
+    load: dict[int, int],
+    cores: dict[int, tuple[int, ...]],
 ) -> Plan:
     """Pick CPUs: isolated ones first, then those with the least other load, CPU 0 (interrupts) last; whole cores if possible.
 
@@ -103,7 +107,11 @@ def choose(
     for whole_core in (True, False):
         for cpu in order:
             beside = set(cores.get(cpu, (cpu,))) - {cpu}
-            if len(measuring) < wanted and cpu not in measuring and not (whole_core and beside & set(measuring)):
+            if (
+                len(measuring) < wanted
+                and cpu not in measuring
+                and not (whole_core and beside & set(measuring))
+            ):
                 measuring.append(cpu)
     rest = [cpu for cpu in everything if cpu not in measuring]
     shared = {beside for cpu in measuring for beside in cores.get(cpu, (cpu,))}

@@ -55,6 +55,9 @@ class Pair:
 class Estimate:
     """One metric, before against after. `ratio` is before/after of the medians; above 1 is better.
 
+    For paired metrics (time, cpu) it is the median ratio of the pairs, in which drift cancels, and `before` and `after` lie
+    around the median pair.
+
     `low` and `high` bound the true ratio at `confidence`; None where the test gives none.
     """
 

@@ -31,7 +31,9 @@ class Counts:
     reason: str = ""
 
 
-def argv(perf: str, *, control: int, acknowledge: int, log: int, events: tuple[str, ...] = (CLOCK,)) -> tuple[str, ...]:
+def argv(
+    perf: str, *, control: int, acknowledge: int, log: int, events: tuple[str, ...] = (CLOCK,)
+) -> tuple[str, ...]:
     """The command line before the program: counters off until `enable` arrives on file descriptor `control`."""
     listed = ",".join(events)
     head = (perf, "stat", "-x", SEPARATOR, "-e", listed, "-D", "-1")

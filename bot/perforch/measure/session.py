@@ -9,7 +9,7 @@ import re
 import socket
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
-_SIGNALLED = re.compile(r"^\S*sh: (?P<signal>.+)$", re.MULTILINE)  # how perf says that a signal ended the program
+_SIGNALLED = re.compile(
+    r"^\S*sh: (?P<signal>.+)$", re.MULTILINE
+)  # how perf says that a signal ended the program
 _AGREEMENT_NS = 300_000  # task-clock and wait4 agree within 0.3 ms and 1 %
 
 
@@ -62,7 +64,9 @@ class Session:
         reason: why perf is not used, "" when it is.
     """
 
-    def __init__(self, *, threads: int = 1, use_perf: bool = True, waiting: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self, *, threads: int = 1, use_perf: bool = True, waiting: Callable[[], None] | None = None
+    ) -> None:
         self.plan = cpus.plan(threads)
         self.source = "perf"
         self.reason = ""
@@ -151,9 +155,9 @@ class Session:
             return None
         return perf.parse(answer["log"]).instructions
 
-    def run_captured(self, launch: Launch) -> tuple[str, str]:
+    def run_captured(self, launch: Launch, *, timeout: float) -> tuple[str, str]:
         """Run once for its standard error (its last 4000 bytes); the failure, and the text."""
-        answer = self._ask(launch, capture=True)
+        answer = self._ask(replace(launch, limits=replace(launch.limits, wall_seconds=timeout)), capture=True)
         return _failure(answer, launch.limits), answer.get("stderr", "")
 
     def _ask(

@@ -143,7 +143,13 @@ class Run:
         control, acknowledge, logged, standard_error, gate = free[:5]
         read_control, write_control = self._own(*os.pipe())
         read_acknowledge, write_acknowledge = self._own(*os.pipe())
-        self.places |= {control: read_control, acknowledge: write_acknowledge, logged: log, 2: words, standard_error: errors}
+        self.places |= {
+            control: read_control,
+            acknowledge: write_acknowledge,
+            logged: log,
+            2: words,
+            standard_error: errors,
+        }
         closing = " ".join(f"{digit}>&-" for digit in (control, acknowledge, logged))
         wait = ""
         if self.gate < 0:
@@ -152,7 +158,11 @@ class Run:
             wait = f"IFS= read -r _ <&{gate} || exit 125; exec {gate}<&-; "
         script = f'exec {closing} 2>&{standard_error} {standard_error}>&-; {wait}exec "$@"'
         front = perf.argv(
-            self.request["perf"], control=control, acknowledge=acknowledge, log=logged, events=tuple(self.request["events"])
+            self.request["perf"],
+            control=control,
+            acknowledge=acknowledge,
+            log=logged,
+            events=tuple(self.request["events"]),
         )
         return (*front, "/bin/sh", "-c", script, "sh", *argv), write_control, read_acknowledge
 

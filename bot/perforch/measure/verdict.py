@@ -13,16 +13,21 @@ from __future__ import annotations
 
 import bisect
 import math
-from dataclasses import dataclass
 from functools import lru_cache
 from statistics import median
+from typing import TYPE_CHECKING, NamedTuple
 
 from perforch.measure.model import Decision
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 MARGIN = 0.02  # relocating identical machine code moves medians by up to 2 %: smaller gains cannot be told from that
 FUTILITY_ERROR = 0.05  # chance to give up on an effect of the futility margin
 FUTILITY_SHARE = 0.8  # of the minimum effect: "not even this much"
-MEDIAN_SHARE = 0.7  # of the minimum effect: an effect of exactly the minimum must pass although medians scatter
+MEDIAN_SHARE = (
+    0.7  # of the minimum effect: an effect of exactly the minimum must pass although medians scatter
+)
 FIRST_SHARE = 0.45  # of the level that may be spent at once; the rest grows linearly up to the cap
 
 
@@ -64,7 +69,8 @@ def crossing_probability(needed: tuple[int, ...], p: float = 0.5) -> float:
     crossed = 0.0
     for n, k in enumerate(needed, start=1):
         alive = [
-            (alive[i] if i < n else 0.0) * (1 - p) + (alive[i - 1] if i > 0 else 0.0) * p for i in range(n + 1)
+            (alive[i] if i < n else 0.0) * (1 - p) + (alive[i - 1] if i > 0 else 0.0) * p
+            for i in range(n + 1)
         ]
         crossed += sum(alive[k:])
         alive[k:] = [0.0] * (n + 1 - k)
@@ -76,8 +82,7 @@ def least_pairs(level: float, cap: int) -> int | None:
     return next((n for n, k in enumerate(boundary(level, cap), start=1) if k <= n), None)
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
+class Bounds(NamedTuple):
     """Confidence bounds of the true median ratio before/after; None where the pairs are too few. Each holds at 1 - alpha."""
 
     low: float | None
@@ -115,7 +120,7 @@ class Rule:
         self._claim = boundary(self.level, cap)
         self._give_up = boundary(FUTILITY_ERROR, cap)
         self._margin = math.log1p(margin)
-        self._futility = math.log1p(max(FUTILITY_SHARE * min_effect, 2 * margin if min_effect >= 2 * margin else 1.5 * margin))
+        self._futility = math.log1p(max(FUTILITY_SHARE * min_effect, 1.5 * margin))
         self._median = math.log1p(MEDIAN_SHARE * min_effect)
         self._sorted: list[float] = []
         self._not_faster = False
@@ -185,9 +190,18 @@ class Rule:
         return bisect.bisect_left(self._sorted, threshold)
 
     def bound(self) -> Bounds:
-        """Invert the test: the k_n-th largest ratio bounds the true one from below, the k_n-th smallest from above."""
-        n = len(self._sorted)
-        k = self._claim[n - 1] if n else 1
-        if k > n:
-            return Bounds(None, None)
-        return Bounds(math.exp(self._sorted[n - k]), math.exp(self._sorted[k - 1]))
+        """Bounds of the true median ratio by all pairs so far."""
+        return _invert(self._sorted, self._claim)
+
+
+def invert(log_ratios: Iterable[float], level: float, cap: int) -> Bounds:
+    """Invert the test: the k_n-th largest ratio bounds the true one from below, the k_n-th smallest from above."""
+    return _invert(sorted(log_ratios), boundary(level, cap))
+
+
+def _invert(ordered: list[float], needed: tuple[int, ...]) -> Bounds:
+    n = len(ordered)
+    k = needed[n - 1] if 0 < n <= len(needed) else n + 1
+    if k > n:
+        return Bounds(None, None)
+    return Bounds(math.exp(ordered[n - k]), math.exp(ordered[k - 1]))

@@ -1,0 +1,348 @@
+"""The entry: two launchers in, a decision with all its evidence out."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass, field
+from statistics import median
+from typing import TYPE_CHECKING
+
+from perforch.measure import instructions, memory, pairs, verdict
+from perforch.measure.model import Comparison, Decision, Estimate, Pair, Progress
+from perforch.measure.session import Session
+from perforch.result import Metric
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from perforch.measure.model import Launcher
+    from perforch.settings import Acceptance
+
+MEMORY = (Metric.MEAN_MEMORY, Metric.MAX_MEMORY)
+_SHORT_MS = 50.0  # below this, starting up dilutes the effect
+_BESIDE_MS = 3.0  # perf's own time may differ between the sides by so much,
+_BESIDE_SHARE = 0.03  # or by this share of the run
+_MEMORY_SHARE = 0.3  # of the time budget that memory runs may take when memory decides
+
+
+class _FailedRunError(Exception):
+    """A run that does not count ends the comparison without a claim."""
+
+
+@dataclass(slots=True)
+class _State:
+    pairs: list[Pair] = field(default_factory=list)
+    beside: dict[str, list[float]] = field(default_factory=lambda: {"before": [], "after": []})
+    notes: list[str] = field(default_factory=list)
+
+
+def compare(
+    before: Launcher,
+    after: Launcher,
+    *,
+    metric: Metric,
+    acceptance: Acceptance,
+    rows: int = 1,
+    threads: int = 1,
+    seconds: float | None = None,
+    confirm: bool = False,
+    progress: Callable[[Progress], None] | None = None,
+    seed: int | None = None,
+    canary: bool = False,
+    only_faster: bool = False,
+    use_perf: bool = True,
+) -> Comparison:
+    """Compare two workloads and decide whether `after` is better in `metric`.
+
+    Waits for other benchmarks on this machine, reserves CPUs, discards a warm-up of each side, then runs pairs in coin-tossed
+    order until the rule of `verdict` decides, the cap is reached or the time is over. A run that fails (exit status, orphaned
+    processes, timeout) means no claim. Nothing is ever re-run to get a better answer.
+
+    Args:
+        before, after: make a fresh `Launch` for every run; same seed for both runs of a pair.
+        metric: what decides. Time is always measured; memory is measured when time allows.
+        acceptance: minimum effect, false-positive level, caps in pairs and seconds.
+        rows: decisions that are posted together and share the false-positive level.
+        threads: CPUs the program is expected to use; so many are reserved where the machine has them.
+        seconds: time budget, overrides the one in `acceptance`.
+        confirm: these pairs decide on a winner that was chosen on other data: the tosses and seeds differ from those of the
+            selection even for the same `seed`, and no earlier pair is reused. A claim about the best of several candidates
+            is believed only when a comparison with `confirm=True` says `FASTER`.
+        progress: called before every run.
+        seed: makes tosses and seeds repeatable; None in production.
+        canary: compare `before` with itself (`after` is not started); a claim is then a failure of this engine.
+        only_faster: stop as soon as a speedup is excluded, without telling "slower" from "no change".
+        use_perf: False measures with wait4 alone.
+    """
+    began = time.monotonic()
+    budget = acceptance.max_seconds if seconds is None else seconds
+    sides = {"before": before, "after": before if canary else after}
+    tell = progress or (lambda _: None)
+    state = _State()
+    with Session(
+        threads=threads, use_perf=use_perf, waiting=lambda: tell(Progress("waiting", 0, 0))
+    ) as session:
+        if session.source != "perf" and use_perf:
+            state.notes.append(f"timed with wait4, launcher included: {session.reason}")
+        if not session.plan.pinned:
+            state.notes.append("this machine has one CPU: nothing is reserved for measuring")
+        run = _Run(
+            session, sides, metric, acceptance, rows, began + budget, tell, state, only_faster=only_faster
+        )
+        tosses = pairs.schedule(seed, confirm=confirm)
+        try:
+            decision, reason = run.time(tosses)
+            weights = run.weigh(tosses)
+        except _FailedRunError as failure:
+            decision, reason, weights = Decision.INCONCLUSIVE, f"{failure}, so nothing is claimed", None
+            run.failed = True
+        table, peak = run.estimates(weights)
+        if metric in MEMORY and not run.failed:
+            decision, reason = run.judge_memory(weights)
+        label = ""
+        if decision is Decision.FASTER and metric is Metric.TIME and not canary:
+            counted = instructions.compare(
+                session, sides["before"], sides["after"], seconds=run.left(), tosses=tosses
+            )
+            label = counted.label
+            if counted.veto:
+                decision, reason = Decision.INCONCLUSIVE, counted.label
+        elif decision is Decision.INCONCLUSIVE and metric is Metric.TIME and not run.failed and not canary:
+            counted = instructions.compare(
+                session, sides["before"], sides["after"], seconds=run.left(), tosses=tosses
+            )
+            label = counted.label if counted.fewer else ""
+        return Comparison(
+            decision,
+            reason,
+            table,
+            peak,
+            tuple(state.pairs),
+            canary=canary,
+            instructions=label,
+            seconds=time.monotonic() - began,
+            cpus=session.plan.measuring,
+            notes=tuple(state.notes),
+        )
+
+
+@dataclass(slots=True)
+class _Run:
+    session: Session
+    sides: dict[str, Launcher]
+    metric: Metric
+    acceptance: Acceptance
+    rows: int
+    deadline: float
+    tell: Callable[[Progress], None]
+    state: _State
+    only_faster: bool = False
+    failed: bool = False
+    rule: verdict.Rule | None = None
+    clock_rule: verdict.Rule | None = None
+
+    @property
+    def level(self) -> float:
+        return self.acceptance.max_false_positive / max(self.rows, 1)
+
+    def left(self) -> float:
+        return self.deadline - time.monotonic()
+
+    def _pair(self, before_first: bool, seed: int, *, capture: bool = False) -> Pair:
+        samples = {}
+        for side in ("before", "after") if before_first else ("after", "before"):
+            timed = self.session.time(self.sides[side].launch(seed), capture=capture)
+            if timed.sample.failure or timed.sample.task_clock_ms <= 0:
+                detail = timed.stderr.strip().splitlines()[-1:] if capture else []
+                words = f": {detail[0][:200]}" if detail else ""
+                message = f"the {side} command failed: {timed.sample.failure or 'it took no measurable time'}{words}"
+                raise _FailedRunError(message)
+            samples[side] = timed.sample
+            if not capture:
+                self.state.beside[side].append(timed.beside_ms)
+        return Pair(samples["before"], samples["after"], before_first, seed)
+
+    def _warm_up(self, tosses: Iterator[tuple[bool, int]]) -> float:
+        """Discard one run of each side; the seconds that a pair takes."""
+        self.tell(Progress("warm-up", 0, 1))
+        started = time.monotonic()
+        self._pair(*next(tosses), capture=True)
+        return time.monotonic() - started
+
+    def time(self, tosses: Iterator[tuple[bool, int]]) -> tuple[Decision, str]:
+        """Run pairs until something is decided."""
+        pair_seconds = self._warm_up(tosses)
+        share = 1 - _MEMORY_SHARE if self.metric in MEMORY else 1.0
+        most = self.acceptance.max_pairs
+        if (
+            pairs.affordable(self.left() * share, pair_seconds, most) < most
+            and pair_seconds < 0.1 * self.left()
+        ):
+            pair_seconds = min(pair_seconds, self._warm_up(tosses))  # the first run may have been slow
+        cap = pairs.affordable(self.left() * share, pair_seconds, most)
+        least = verdict.least_pairs(self.level, max(most, 20)) or most
+        if cap < least:
+            need = math.ceil(least * pair_seconds)
+            return Decision.INCONCLUSIVE, (
+                f"{least} pairs are the fewest that can carry a claim and need about {need} s; {max(self.left(), 0):.0f} s are left. Allow more seconds, or use a shorter workload"
+            )
+        stop_at = time.monotonic() + self.left() * share
+        self.rule = self._rule(cap)
+        self.clock_rule = self._rule(cap) if self.metric is Metric.CPU else None
+        decision: Decision | None = None
+        while decision is None:
+            if time.monotonic() + 0.5 * pair_seconds > stop_at:
+                break
+            self.tell(Progress("timing", len(self.state.pairs), cap))
+            pair = self._pair(*next(tosses))
+            self.state.pairs.append(pair)
+            decision = self.rule.update(_log(pair, self.metric))
+            if self.clock_rule is not None and self.clock_rule.decision is None:
+                self.clock_rule.update(_log(pair, Metric.TIME))
+        self.tell(Progress("timing", len(self.state.pairs), len(self.state.pairs)))
+        return self._explain(decision or Decision.INCONCLUSIVE)
+
+    def _rule(self, cap: int) -> verdict.Rule:
+        return verdict.Rule(
+            self.acceptance.min_effect,
+            self.acceptance.max_false_positive,
+            cap,
+            rows=self.rows,
+            only_faster=self.only_faster,
+        )
+
+    def _explain(self, decision: Decision) -> tuple[Decision, str]:
+        assert self.rule is not None
+        rule = self.rule
+        bound = rule.bound()
+        count = f"{rule.pairs} pairs"
+        better, worse = ("fewer CPUs", "more CPUs") if self.metric is Metric.CPU else ("faster", "slower")
+        level = f"{rule.confidence:.4g}".removeprefix("0.")
+        percent = f"{rule.confidence * 100:.4g} %" if level else ""
+        if decision is Decision.FASTER:
+            if problem := self._doubt():
+                return Decision.INCONCLUSIVE, problem
+            return (
+                decision,
+                f"≥ {bound.low or 1:.2f}× {better} ({percent}), median {rule.ratio:.2f}×, {count}",
+            )
+        if decision is Decision.SLOWER:
+            return (
+                decision,
+                f"≥ {1 / (bound.high or 1):.2f}× {worse} ({percent}), median {1 / rule.ratio:.2f}×, {count}",
+            )
+        if decision is Decision.NO_CHANGE:
+            return (
+                decision,
+                f"no gain of {rule.futile_effect:.0%} or more (95 %), median {rule.ratio:.2f}×, {count}",
+            )
+        sd = pairs.scatter([_log(pair, self.metric) for pair in self.state.pairs])
+        resolvable = pairs.smallest_effect(sd, rule.level, rule.cap)
+        limit = "the time ended" if rule.pairs < rule.cap else "the cap was reached"
+        able = f"; with this noise {rule.cap} pairs resolve {resolvable:.0%}" if resolvable else ""
+        advice = "A longer workload or a quieter machine would resolve it"
+        return (
+            decision,
+            f"{limit} after {count}: median {rule.ratio:.2f}×, one pair scatters by ±{sd:.1%}{able}. {advice}",
+        )
+
+    def _doubt(self) -> str:
+        """Why a claim that the rule allows must not be made; "" when it may."""
+        beside = {side: median(values) for side, values in self.state.beside.items()}
+        clock = median(pair.before.task_clock_ms for pair in self.state.pairs)
+        if abs(beside["before"] - beside["after"]) > max(_BESIDE_MS, _BESIDE_SHARE * clock):
+            return f"perf and wait4 disagree between the sides ({beside['before']:.1f} ms and {beside['after']:.1f} ms beside task-clock), so nothing is claimed"
+        if self.metric is not Metric.CPU:
+            return ""
+        assert self.clock_rule is not None
+        wall = median(pair.before.wall_ms / pair.after.wall_ms for pair in self.state.pairs)
+        if self.clock_rule.decision is Decision.SLOWER or min(self.clock_rule.ratio, wall) < 1 / (
+            1 + verdict.MARGIN
+        ):
+            return f"fewer CPUs are used but time gets worse (task-clock {self.clock_rule.ratio:.2f}×, elapsed {wall:.2f}×)"
+        return ""
+
+    def weigh(self, tosses: Iterator[tuple[bool, int]]) -> memory.Weights | None:
+        """Memory runs, interleaved like the timed ones; None when there was no time for them."""
+        decisive = self.metric in MEMORY
+        wanted = memory.runs_needed(self.level) if decisive else memory.TABLE_RUNS
+        weights: dict[str, list[memory.Memory]] = {"before": [], "after": []}
+        for done in range(wanted):
+            longest = max((m.seconds for side in weights.values() for m in side), default=0.0)
+            if self.left() < 2 * longest + (0.1 if decisive else 1.0):
+                break
+            self.tell(Progress("memory", done, wanted))
+            before_first, seed = next(tosses)
+            for side in ("before", "after") if before_first else ("after", "before"):
+                weighed = self.session.weigh(self.sides[side].launch(seed))
+                if weighed.memory is None:
+                    message = f"the {side} command failed while its memory was sampled: {weighed.failure}"
+                    raise _FailedRunError(message)
+                weights[side].append(weighed.memory)
+        if len(weights["before"]) < 2:
+            self.state.notes.append("memory was not measured: no time left")
+            return None
+        return memory.Weights(tuple(weights["before"]), tuple(weights["after"]))
+
+    def judge_memory(self, weights: memory.Weights | None) -> tuple[Decision, str]:
+        """The decision for a memory metric, with a word on time when that got worse."""
+        if weights is None:
+            return Decision.INCONCLUSIVE, "no time was left to measure memory; allow more seconds"
+        decision, reason = memory.judge(
+            self.metric, weights, level=self.level, min_effect=self.acceptance.min_effect
+        )
+        if self.rule is not None and self.rule.decision is Decision.SLOWER:
+            reason += f"; but {1 / self.rule.ratio:.2f}× slower"
+        return decision, reason
+
+    def estimates(self, weights: memory.Weights | None) -> tuple[dict[Metric, Estimate], Estimate | None]:
+        """The table: time and CPUs always, memory where it was measured."""
+        table: dict[Metric, Estimate] = {}
+        peak = None
+        if self.state.pairs:
+            table[Metric.TIME] = self._estimate(Metric.TIME)
+            table[Metric.CPU] = self._estimate(Metric.CPU)
+            if table[Metric.TIME].before < _SHORT_MS:
+                self.state.notes.append(
+                    f"one run takes {table[Metric.TIME].before:.0f} ms: starting up dilutes the effect, use a workload of {_SHORT_MS:.0f} ms or more"
+                )
+        if weights is not None:
+            if weights.shortfall:
+                self.state.notes.append(f"mean memory is not shown: {weights.shortfall}")
+            more, peak = memory.estimates(weights, self.level)
+            table |= more
+        return table, peak
+
+    def _estimate(self, metric: Metric) -> Estimate:
+        unit = "CPUs" if metric is Metric.CPU else "ms"
+        before = [_value(pair.before, metric) for pair in self.state.pairs]
+        after = [_value(pair.after, metric) for pair in self.state.pairs]
+        cap = self.rule.cap if self.rule else len(before)
+        logs = [_log(pair, metric) for pair in self.state.pairs]
+        low, high = verdict.invert(logs, self.level, cap)
+        # Medians of the sides scatter with the drift between pairs; the median ratio of the pairs does not. Both values are
+        # therefore put symmetrically around the typical pair, so that before / after is that ratio.
+        middle = math.exp(
+            median(math.log(max(b, 1e-9) * max(a, 1e-9)) / 2 for b, a in zip(before, after, strict=True))
+        )
+        ratio = math.exp(median(logs))
+        return Estimate(
+            unit=unit,
+            before=middle * math.sqrt(ratio),
+            after=middle / math.sqrt(ratio),
+            ratio=ratio,
+            low=low,
+            high=high,
+            confidence=1 - self.level,
+            pairs=len(before),
+            noise=pairs.noise(before),
+        )
+
+
+def _value(sample: object, metric: Metric) -> float:
+    return float(getattr(sample, "cpus" if metric is Metric.CPU else "task_clock_ms"))
+
+
+def _log(pair: Pair, metric: Metric) -> float:
+    return math.log(max(_value(pair.before, metric), 1e-9) / max(_value(pair.after, metric), 1e-9))
