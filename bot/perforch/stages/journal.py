@@ -10,17 +10,12 @@ import json
 import sqlite3
 import threading
 import uuid
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from perforch.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
-
-    from pydantic import TypeAdapter
-
-T = TypeVar("T")
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS run (id TEXT PRIMARY KEY, token TEXT NOT NULL, finished INTEGER NOT NULL DEFAULT 0);
@@ -73,15 +68,6 @@ class Journal:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False)
         with self._lock:
             self._database.execute("INSERT OR REPLACE INTO step (key, value) VALUES (?, ?)", (key, text))
-
-    def step(self, key: str, adapter: TypeAdapter[T], compute: Callable[[], T]) -> T:
-        """The recorded value of `key`, or that of `compute`, written down before it is returned."""
-        known = self.recall(key)
-        if known is not None:
-            return adapter.validate_python(known)
-        value = compute()
-        self.record(key, adapter.dump_python(value, mode="json"))
-        return value
 
     def finish(self) -> None:
         """The question is answered: the next run starts afresh."""
