@@ -118,7 +118,9 @@ def refinement_by_category() -> Iterator[Evidence]:
                 text = sums[row["model"]][category] if language == "python" else ""
                 reference = f"table {number} and 15" if text else f"table {number}"
                 if language == "python" and row["model"] in SHIFTED:
-                    reference += "; this row of table 15 is printed one column too far right, shifted back, Hash Table lost"
+                    reference += (
+                        "; row of table 15 printed one column too far right: shifted back, Hash Table lost"
+                    )
                 yield record(
                     number,
                     category=category,

@@ -104,9 +104,9 @@ def log_gain(improvement: float) -> float:
 
 def lower_bound(successes: float, attempts: float, *, z: float = 1.645) -> float:
     """Lower end of the Wilson interval of a rate; one-sided 95 % with the default `z`."""
-    if attempts <= 0:
+    if attempts < 1e-6:
         return 0.0
     rate = successes / attempts
     centre = rate + z * z / (2 * attempts)
     spread = z * math.sqrt(rate * (1 - rate) / attempts + z * z / (4 * attempts**2))
-    return (centre - spread) / (1 + z * z / attempts)
+    return max(0.0, (centre - spread) / (1 + z * z / attempts))
