@@ -31,7 +31,7 @@ def classify(function: Function) -> tuple[str, ...]:
         function: its name, signature, documentation and source are looked at; nothing is run.
     """
     found = syntax.features(function.language, function.source.encode())
-    points = _from_words(_prose(function)) + _from_code(found)
+    points = _from_words(_prose(function)) + _from_code(found, function.signature)
     return ordered({category for category, value in points.items() if value >= THRESHOLD})
 
 
@@ -56,10 +56,10 @@ def _from_words(prose: str) -> Counter[Category]:
     return points
 
 
-def _from_code(found: Features) -> Counter[Category]:
+def _from_code(found: Features, signature: str) -> Counter[Category]:
     points: Counter[Category] = Counter()
     names = found.identifiers | found.calls | found.types
-    types = " ".join(found.types)
+    types = " ".join([*sorted(found.types), signature])
     for category, rules in vocabulary.NAMES.items():
         points[category] += sum(value for words, value in rules if names & words)
     for category, pattern, value in vocabulary.TYPES:
