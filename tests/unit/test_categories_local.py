@@ -59,7 +59,7 @@ def function(
         (
             "cpp",
             "is_prime",
-            "int is_prime(long n) { for (long i = 2; i * i <= n; i++) { if (n % i == 0) return 0; } return n; }",
+            "int is_prime(int n) { for (int i = 2; i * i <= n; i++) { if (n % i == 0) return 0; } return n; }",
             {"Number Theory", "Math"},
         ),
         (
