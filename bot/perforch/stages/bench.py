@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
-from perforch.measure.compare import compare, seed_env
+from perforch.measure.compare import compare
 from perforch.measure.model import Decision
+from perforch.measure.pairs import seed_env
 from perforch.result import Canaries, Measurement, Metric
 
 if TYPE_CHECKING:
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from perforch.stages.journal import Journal
     from perforch.workloads.model import TimedCommand
 
+# A candidate is screened at a looser level; only the fresh pairs of its confirmation, at the full level split over all
+# rows, can make a claim, so screening cannot raise the false-positive rate of what is posted.
+SCREENING_LEVEL = 0.05
 CANARY_EVERY = 20  # one decision in twenty compares a side with itself
 
 
@@ -53,6 +57,12 @@ class _Launcher:
         command = self.timed.command
         return self.sandbox.launch(replace(command, env={**command.env, **seed_env(seed)}))
 
+    def launch_with(self, seed: int, prefix: tuple[str, ...]) -> Launch:
+        """The same run under a tool, such as valgrind."""
+        command = self.timed.command
+        instrumented = replace(command, argv=(*prefix, *command.argv))
+        return self.sandbox.launch(replace(instrumented, env={**command.env, **seed_env(seed)}))
+
 
 class Bench:
     """Serial access to the reserved CPUs.
@@ -64,6 +74,8 @@ class Bench:
     def __init__(self, *, sandbox: Sandbox, acceptance: Acceptance, metric: Metric, journal: Journal, rows: int) -> None:
         self._sandbox = sandbox
         self._acceptance = acceptance
+        level = max(acceptance.max_false_positive, SCREENING_LEVEL)
+        self._screening = acceptance.model_copy(update={"max_false_positive": level})
         self._metric = metric
         self._journal = journal
         self._rows = max(1, rows)
@@ -71,17 +83,20 @@ class Bench:
         self._decisions = 0
         self.canaries = Canaries()
 
-    async def compare(self, key: str, before: TimedCommand, after: TimedCommand, *, confirm: bool = False) -> Trial:
+    async def compare(
+        self, key: str, before: TimedCommand, after: TimedCommand, *, confirm: bool = False, only_faster: bool = True
+    ) -> Trial:
         """Decide one before/after question, or recall the decision of a killed run.
 
         Args:
             key: names the question by content.
             confirm: the winner of an earlier comparison is measured again; only fresh pairs count.
+            only_faster: stop as soon as a gain is excluded, without telling "slower" from "no change".
         """
         async with self._turn:
             known = self._journal.recall(key)
             if known is None:
-                trial = await asyncio.to_thread(self._run, before, after, confirm)
+                trial = await asyncio.to_thread(self._run, before, after, confirm, only_faster)
                 self._journal.record(key, TRIAL.dump_python(trial, mode="json"))
             else:
                 trial = TRIAL.validate_python(known)
@@ -93,26 +108,29 @@ class Bench:
     async def _canary(self, key: str, side: TimedCommand) -> None:
         known = self._journal.recall(key)
         if known is None:
-            comparison = await asyncio.to_thread(self._compare, side, side, False, True)
+            comparison = await asyncio.to_thread(self._compare, side, side, confirm=True, canary=True)
             known = comparison.decision in {Decision.FASTER, Decision.SLOWER}
             self._journal.record(key, known)
         self.canaries = Canaries(
             decisions=self.canaries.decisions + 1, false_claims=self.canaries.false_claims + int(known)
         )
 
-    def _run(self, before: TimedCommand, after: TimedCommand, confirm: bool) -> Trial:
-        return _trial(self._compare(before, after, confirm, False), self._metric)
+    def _run(self, before: TimedCommand, after: TimedCommand, confirm: bool, only_faster: bool) -> Trial:
+        return _trial(self._compare(before, after, confirm=confirm, only_faster=only_faster), self._metric)
 
-    def _compare(self, before: TimedCommand, after: TimedCommand, confirm: bool, canary: bool) -> Comparison:
+    def _compare(
+        self, before: TimedCommand, after: TimedCommand, *, confirm: bool, canary: bool = False, only_faster: bool = False
+    ) -> Comparison:
         return compare(
             _Launcher(self._sandbox, before),
             _Launcher(self._sandbox, after),
             metric=self._metric,
-            acceptance=self._acceptance,
-            rows=self._rows,
+            acceptance=self._acceptance if confirm or canary else self._screening,
+            rows=self._rows if confirm or canary else 1,
             threads=max(before.threads, after.threads),
             confirm=confirm,
             canary=canary,
+            only_faster=only_faster,
         )
 
 

@@ -179,7 +179,7 @@ async def _against_base(context: Context, subject: Subject) -> Trial | None:
     before = await context.work(runner.timed, tree, subject.exercise.tests, repeat=after.repeat)
     if before is None:
         return None
-    trial = await context.bench.compare(f"base/{subject.key}", before, after, confirm=True)
+    trial = await context.bench.compare(f"base/{subject.key}", before, after, confirm=True, only_faster=False)
     context.workspace.discard(tree)
     return trial
 
