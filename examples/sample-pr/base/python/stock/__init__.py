@@ -1,0 +1,1 @@
+"""Stock lists: small functions over article numbers and prices."""
