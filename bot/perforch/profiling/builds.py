@@ -1,0 +1,201 @@
+"""Build plans: which files to write, which compilers to call, and which program a compiler's words are about."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from perforch.profiling import sources
+from perforch.result import Language
+from perforch.sandbox.spec import OUTPUT, SOURCE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from perforch.profiling.suite import Program
+
+SEED = "1"  # of the random numbers in Rust programs
+_CXX = ("g++", "-std=c++17", "-O0", "-w", "-fmax-errors=200")
+_RUSTC = ("rustc", "--edition", "2021", "--cap-lints", "allow", "-C", "debuginfo=0", "-C", "incremental=")
+_RUST_CRATES = ("rand", "regex", "md5")
+_GO_MEMORY = 4 << 30  # address space; the Go runtime reserves much more than it uses
+JAVA_FLAGS = ("-Xshare:auto", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-XX:-UsePerfData")
+
+
+@dataclass(slots=True)
+class Plan:
+    """Builds and tasks for the driver, and which programs share a build."""
+
+    builds: list[dict[str, Any]] = field(default_factory=list)
+    tasks: list[dict[str, Any]] = field(default_factory=list)
+    members: dict[str, list[str]] = field(default_factory=dict)
+
+    def add(self, build: str, argv: Sequence[str], programs: Sequence[Program], **more: Any) -> None:
+        """One build and the programs in it."""
+        self.builds.append({"id": build, "argv": list(argv), **more})
+        self.members[build] = [program.key for program in programs]
+
+    def task(self, program: Program, argv: Sequence[str], *, needs: str, **more: Any) -> None:
+        """All runs of one program."""
+        document = {"id": program.key, "argv": list(argv), "needs": needs, "quiet": True, **more}
+        self.tasks.extend([document] * program.repeats)
+
+    def blame(self, build: str, words: str) -> dict[str, str]:
+        """Every program of a broken build, with the words that are about it; "" for those that are not named."""
+        keys = self.members[build]
+        if len(keys) == 1:
+            return {keys[0]: words[:2000] or "the compiler failed"}
+        named: dict[str, str] = dict.fromkeys(keys, "")
+        for line in words.splitlines():
+            for key in re.findall(r"\b(k\d+)(?=\.cpp:|\.rs:|/|$)", line):
+                if (
+                    key in named
+                    and not named[key]
+                    and ("error" in line or "-->" in line or line.startswith(("#", "k")))
+                ):
+                    named[key] = line[:500]
+        return named
+
+
+def plan(
+    language: Language, programs: Sequence[Program], folder: Path, *, jobs: int, alone: bool, harness: Path
+) -> Plan:
+    """Write the sources of a batch into `folder` (seen as `/src` inside) and say how to build and run them."""
+    writer = {Language.PYTHON: _python, Language.CPP: _cpp, Language.GO: _go, Language.RUST: _rust}[language]
+    return writer(programs, folder, jobs, alone, harness)
+
+
+def _chunks(programs: Sequence[Program], jobs: int, *, alone: bool) -> list[list[Program]]:
+    if alone:
+        return [[program] for program in programs]
+    count = min(len(programs), jobs)
+    return [list(programs[start::count]) for start in range(count)]
+
+
+def _python(programs: Sequence[Program], folder: Path, jobs: int, alone: bool, harness: Path) -> Plan:
+    result = Plan()
+    for program in programs:
+        (folder / f"{program.key}.py").write_text(sources.plain(program), encoding="utf-8")
+        task = {"id": program.key, "python": f"{SOURCE}/{program.key}.py", "needs": ""}
+        result.tasks.extend([task] * program.repeats)
+    return result
+
+
+def _cpp(programs: Sequence[Program], folder: Path, jobs: int, alone: bool, harness: Path) -> Plan:
+    result = Plan()
+    shared = [program for program in programs if not sources.has_macros(program)]
+    chunks = _chunks(shared, jobs, alone=alone) + [[p] for p in programs if sources.has_macros(p)]
+    options = list(_CXX)
+    # The stand-ins come after the system's own headers, so a real Boost or OpenSSL goes first where it is complete.
+    options += ["-idirafter", "/harness/cpp"]
+    for number, chunk in enumerate(chunk for chunk in chunks if chunk):
+        name = f"u{number}"
+        text = sources.cpp_unit(chunk)
+        (folder / f"{name}.cpp").write_text(text, encoding="utf-8")
+        binary = f"{OUTPUT}/{name}"
+        crypto = ["-lcrypto"] if "openssl/" in text and Path("/usr/include/openssl/md5.h").exists() else []
+        result.add(name, [*options, f"{SOURCE}/{name}.cpp", "-o", binary, *crypto], chunk)
+        for program in chunk:
+            result.task(program, [binary, program.key], needs=name)
+    return result
+
+
+def _go(programs: Sequence[Program], folder: Path, jobs: int, alone: bool, harness: Path) -> Plan:
+    result = Plan()
+    (folder / "go.mod").write_text("module hx\n\ngo 1.19\n")
+    (folder / "assert").mkdir(exist_ok=True)
+    (folder / "assert" / "assert.go").write_bytes((harness / "go" / "assert.go.txt").read_bytes())
+    for program in programs:
+        package = folder / program.key
+        package.mkdir(exist_ok=True)
+        (package / "solution.go").write_text(sources.go_file(program, program.key), encoding="utf-8")
+        (package / "run.go").write_text(sources.go_run(program, program.key), encoding="utf-8")
+    for number, chunk in enumerate(_chunks(programs, 1, alone=alone)):
+        name = f"main{number}"
+        (folder / name).mkdir(exist_ok=True)
+        (folder / name / "main.go").write_text(sources.go_main([program.key for program in chunk]))
+        binary = f"{OUTPUT}/{name}"
+        argv = [
+            "go",
+            "build",
+            "-p",
+            str(jobs if not alone else 1),
+            "-ldflags=-s -w",
+            "-o",
+            binary,
+            f"./{name}",
+        ]
+        result.add(name, argv, chunk, cwd=SOURCE)
+        for program in chunk:
+            result.task(program, [binary, program.key], needs=name, memory=_GO_MEMORY)
+    return result
+
+
+def _rust(programs: Sequence[Program], folder: Path, jobs: int, alone: bool, harness: Path) -> Plan:
+    result = Plan()
+    crates = " && ".join(
+        f"{{ test -e {OUTPUT}/lib{crate}.rlib || {' '.join(_RUSTC)} --crate-type rlib --crate-name {crate} "
+        f"/harness/rust/{crate}.rs -o {OUTPUT}/$$lib{crate}.rlib && mv -n {OUTPUT}/$$lib{crate}.rlib "
+        f"{OUTPUT}/lib{crate}.rlib || test -e {OUTPUT}/lib{crate}.rlib; }}"
+        for crate in _RUST_CRATES
+    )
+    for number, chunk in enumerate(_chunks(programs, jobs, alone=alone)):
+        name = f"u{number}"
+        (folder / name).mkdir(exist_ok=True)
+        tests = {}
+        for program in chunk:
+            text, tests[program.key] = sources.rust_module(program)
+            (folder / name / f"{program.key}.rs").write_text(text, encoding="utf-8")
+        (folder / name / "main.rs").write_text(sources.rust_main(tests), encoding="utf-8")
+        binary = f"{OUTPUT}/{name}"
+        externs = " ".join(f"--extern {crate}={OUTPUT}/lib{crate}.rlib" for crate in _RUST_CRATES)
+        compile_ = f"{' '.join(_RUSTC)} {externs} {SOURCE}/{name}/main.rs -o {binary}"
+        result.add(name, ["sh", "-c", f"{crates} && {compile_}"], chunk)
+        for program in chunk:
+            result.task(program, [binary, program.key], needs=name)
+    return result
+
+
+def write_java(programs: Sequence[Program], folder: Path) -> None:
+    """One file a program; every one has a class Main."""
+    for program in programs:
+        (folder / f"{program.key}.java").write_text(sources.plain(program), encoding="utf-8")
+
+
+def java_harness() -> dict[str, Any]:
+    """The build of the resident compiler."""
+    argv = [
+        "javac",
+        "-J-XX:TieredStopAtLevel=1",
+        "-J-XX:+UseSerialGC",
+        "-nowarn",
+        "-proc:none",
+        "-d",
+        f"{OUTPUT}/h",
+    ]
+    files = ["/harness/java/Harness.java", "/harness/java/Launch.java"]
+    return {"id": "harness", "argv": [*argv, *files]}
+
+
+def java_resident(keys: Sequence[str], *, jobs: int, cpu_seconds: int, isolated: bool) -> tuple[str, ...]:
+    """The resident compiler on some programs."""
+    mode = (
+        ("compile", SOURCE, str(jobs), f"{OUTPUT}/classes")
+        if isolated
+        else ("run", SOURCE, str(jobs), str(cpu_seconds))
+    )
+    return ("java", *JAVA_FLAGS, "-Xmx1536m", "-cp", f"{OUTPUT}/h", "Harness", *mode, *keys)
+
+
+def java_tasks(programs: Sequence[Program]) -> list[dict[str, Any]]:
+    """Every program in a JVM of its own."""
+    tasks = []
+    for program in programs:
+        classpath = f"{OUTPUT}/h:{OUTPUT}/classes/{program.key}"
+        argv = ["java", *JAVA_FLAGS, "-Xmx512m", "-cp", classpath, "Launch"]
+        tasks.extend(
+            [{"id": program.key, "argv": argv, "needs": "", "quiet": True, "memory": 0}] * program.repeats
+        )
+    return tasks

@@ -1,0 +1,234 @@
+"""Runs programs: compiles many at once, runs every one in a process of its own, inside the sandbox.
+
+`batch` is for a suite's own solutions, which compile: many programs share a compilation, and a program that breaks it
+is compiled alone. `isolated` is for candidates: each is compiled alone, against what was compiled before.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from perforch.errors import ToolMissingError
+from perforch.profiling import builds
+from perforch.profiling.suite import Checked
+from perforch.result import Language
+from perforch.sandbox.spec import OUTPUT, SOURCE, Command, Limits, Mount
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from perforch.profiling.builds import Plan
+    from perforch.profiling.suite import Program
+    from perforch.sandbox.spec import Sandbox
+
+HARNESS = Path(__file__).resolve().parent / "harness"
+CPU_SECONDS = 2  # the slowest canonical solution takes 0.15 s; a hang should not cost more than this
+WALL_SECONDS = 20
+MEMORY = 1 << 30  # address space of a task; some broken solutions eat gigabytes
+_BUILD_LIMITS = {"wall": 300, "cpu": 0, "memory": 0}
+_LIMITS = Limits(
+    wall_seconds=1800,
+    memory_bytes=8 << 30,
+    processes=4096,
+    file_bytes=2 << 30,
+    output_bytes=64 << 20,
+    temp_bytes=2 << 30,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """One run of one task."""
+
+    outcome: str  # passed, failed, timeout, compile
+    detail: str = ""
+    seconds: float = 0.0
+
+
+@dataclass(slots=True)
+class _Runs:
+    found: dict[str, list[Ended]] = field(default_factory=lambda: defaultdict(list))
+
+
+class Checker:
+    """Checks programs in one sandbox.
+
+    Args:
+        jobs: programs that are compiled or run at the same time.
+        isolated: compile each program alone (candidates) instead of many together (own solutions).
+        cache: directory that keeps compiled standard libraries between runs; never writable for tasks.
+    """
+
+    def __init__(self, sandbox: Sandbox, *, jobs: int, isolated: bool, cache: Path | None = None) -> None:
+        self._sandbox = sandbox
+        self._jobs = max(1, jobs)
+        self._isolated = isolated
+        self._cache = cache or default_cache()
+        self._cache.mkdir(parents=True, exist_ok=True)
+
+    def check(self, programs: Sequence[Program]) -> Mapping[str, Checked]:
+        """What the tests said, by the program's key.
+
+        Raises:
+            ToolMissingError: a compiler that is needed is not installed.
+            SandboxUnavailableError: the sandbox does not start.
+        """
+        by_language: dict[Language, list[Program]] = defaultdict(list)
+        for program in programs:
+            by_language[program.problem.language].append(program)
+        runs: dict[str, list[Ended]] = {}
+        for language, group in by_language.items():
+            runs.update(self._language(language, group))
+        return {program.key: _judge(runs.get(program.key, [])) for program in programs}
+
+    def _language(self, language: Language, programs: Sequence[Program]) -> dict[str, list[Ended]]:
+        with tempfile.TemporaryDirectory(prefix="perforch-suite-") as name:
+            work = Path(name)
+            (work / "src").mkdir()
+            (work / "out").mkdir()
+            if language is Language.JAVA:
+                return self._java(programs, work)
+            runs: dict[str, list[Ended]] = defaultdict(list)
+            left, alone = list(programs), self._isolated
+            while left:
+                plan = builds.plan(
+                    language, left, work / "src", jobs=self._jobs, alone=alone, harness=HARNESS
+                )
+                broken = self._build(plan, work)
+                for key, ended in self._run(plan, work, broken):
+                    runs[key].append(ended)
+                if alone:
+                    for program in left:
+                        if program.key in broken:
+                            runs[program.key].append(Ended("compile", broken[program.key]))
+                    break
+                # What broke a shared compilation is compiled alone; what merely shared it is tried again without.
+                left = [program for program in left if program.key in broken]
+                blamed = [program for program in left if broken[program.key]]
+                alone = len(blamed) == len(left) or not blamed
+                if not alone:
+                    runs.update(self._language_alone(language, blamed))
+                    left = [program for program in left if not broken[program.key]]
+            return runs
+
+    def _language_alone(self, language: Language, programs: Sequence[Program]) -> dict[str, list[Ended]]:
+        one = Checker(self._sandbox, jobs=self._jobs, isolated=True, cache=self._cache)
+        return one._language(language, programs)
+
+    def _build(self, plan: Plan, work: Path) -> dict[str, str]:
+        """Compile; what is broken, by key, with the compiler's words ("" when only its neighbours are to blame)."""
+        broken: dict[str, str] = {}
+        if not plan.builds:
+            return broken
+        for document in self._driver({"builds": plan.builds}, work, building=True):
+            if document.get("ok") is False:
+                broken.update(plan.blame(document["build"], document["detail"]))
+        return broken
+
+    def _run(self, plan: Plan, work: Path, broken: Mapping[str, str]) -> Iterable[tuple[str, Ended]]:
+        failed = {task["needs"] for task in plan.tasks if task["id"] in broken}
+        tasks = [{**task, "needs": ""} for task in plan.tasks if task["needs"] not in failed]
+        if tasks:
+            for document in self._driver({"tasks": tasks}, work, building=False):
+                yield document["task"], Ended(document["outcome"], document["detail"], document["seconds"])
+
+    def _driver(self, plan: dict[str, Any], work: Path, *, building: bool) -> list[dict[str, Any]]:
+        limits = {"wall": WALL_SECONDS, "cpu": CPU_SECONDS, "memory": MEMORY}
+        document = {"jobs": self._jobs, "build_limits": _BUILD_LIMITS, "task_limits": limits, **plan}
+        completed = self._sandboxed(
+            ("python3", "-I", "-S", "/harness/driver.py"),
+            work,
+            building=building,
+            stdin=json.dumps(document).encode(),
+        )
+        found = []
+        for line in completed.decode("utf-8", "replace").splitlines():
+            try:
+                found.append(json.loads(line))
+            except ValueError:
+                continue
+        return found
+
+    def _sandboxed(self, argv: tuple[str, ...], work: Path, *, building: bool, stdin: bytes = b"") -> bytes:
+        mounts = [
+            Mount(work / "src", SOURCE),
+            Mount(work / "out", OUTPUT, writable=building),
+            Mount(HARNESS, "/harness"),
+        ]
+        if building:
+            mounts.append(Mount(self._cache, "/cache", writable=True))
+        env = {"GOCACHE": "/cache/go", "GO111MODULE": "on", "HX_SEED": builds.SEED, "PYTHONHASHSEED": "0"}
+        completed = self._sandbox.run(
+            Command(argv=argv, cwd="/", env=env, mounts=tuple(mounts), limits=_LIMITS, stdin=stdin)
+        )
+        return completed.stdout
+
+    # --- Java: a resident compiler ------------------------------------------------------------------------------
+
+    def _java(self, programs: Sequence[Program], work: Path) -> dict[str, list[Ended]]:
+        runs: dict[str, list[Ended]] = defaultdict(list)
+        builds.write_java(programs, work / "src")
+        tools = {"builds": [builds.java_harness()]}
+        if not all(document.get("ok") for document in self._driver(tools, work, building=True)):
+            message = "the Java harness does not compile"
+            raise ToolMissingError(
+                message, hint="Install a JDK of version 11 or newer (javac and java on the PATH)."
+            )
+        for _ in range(
+            max((program.repeats for program in programs), default=1) if not self._isolated else 1
+        ):
+            left = [program.key for program in programs]
+            while left:
+                seen = self._resident(left, work)
+                for key, ended in seen:
+                    runs[key].append(ended)
+                done = {key for key, _ in seen}
+                if not done:
+                    break
+                left = [key for key in left if key not in done]
+        if self._isolated:
+            compiled = [program for program in programs if runs[program.key][-1:] == [Ended("compiled")]]
+            for program in compiled:
+                runs[program.key].clear()
+            tasks = builds.java_tasks(compiled)
+            for document in self._driver({"tasks": tasks}, work, building=False) if tasks else []:
+                runs[document["task"]].append(
+                    Ended(document["outcome"], document["detail"], document["seconds"])
+                )
+        return runs
+
+    def _resident(self, keys: Sequence[str], work: Path) -> list[tuple[str, Ended]]:
+        argv = builds.java_resident(keys, jobs=self._jobs, cpu_seconds=CPU_SECONDS, isolated=self._isolated)
+        found = []
+        output = self._sandboxed(argv, work, building=self._isolated)
+        for line in output.decode("utf-8", "replace").splitlines():
+            key, _, rest = line.partition("\t")
+            outcome, _, detail = rest.partition("\t")
+            if key in keys and outcome in {"passed", "failed", "timeout", "compile", "compiled"}:
+                found.append((key, Ended(outcome, detail)))
+        return found
+
+
+def _judge(runs: Sequence[Ended]) -> Checked:
+    if not runs:
+        return Checked("failed", "failed", "it did not report an outcome")
+    passes = sum(run.outcome == "passed" for run in runs)
+    seconds = max(run.seconds for run in runs)
+    last = next((run for run in runs if run.outcome != "passed"), runs[0])
+    base = Checked("passed", runs=len(runs), passes=passes, cpu_seconds=seconds)
+    if passes == len(runs):
+        return base
+    state = replace(base, kind=last.outcome, detail=last.detail[-500:])
+    return replace(state, state="flaky" if passes else "failed")
+
+
+def default_cache() -> Path:
+    """Where compiled standard libraries are kept: `$XDG_CACHE_HOME/perforch/suites`."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "perforch" / "suites"
