@@ -15,6 +15,8 @@ from perforch.result import Language
 if TYPE_CHECKING:
     from rich.console import Console
 
+_SHOWN = 10  # unexpected outcomes a language; --json has all
+
 
 @click.command()
 @click.option("--suite", "suite_name", required=True, help="humanevalpack or effibench-x.")
@@ -79,9 +81,12 @@ def _print(console: Console, document: dict[str, Any]) -> None:
     console.print(table)
     bad = "failed" if document["solutions"] == "canonical" else "passed"
     for counts in document["languages"].values():
-        for task in counts["tasks"]:
-            if task["outcome"] == bad:
-                console.print(f"unexpected: {task['id']} {task['outcome']} {task.get('detail', '')[:200]}")
+        wrong = [task for task in counts["tasks"] if task["outcome"] == bad]
+        for task in wrong[:_SHOWN]:
+            detail = " ".join(task.get("detail", "").split())[:160]
+            console.print(f"unexpected: {task['id']} {task['outcome']} {detail}")
+        if len(wrong) > _SHOWN:
+            console.print(f"unexpected: {len(wrong) - _SHOWN} more, see --json")
         for exception in counts["exceptions"]:
             console.print(f"known: {exception['id']} {exception['note']}")
     console.print(f"{document['seconds']} s")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 SEED = "1"  # of the random numbers in Rust programs
 _CXX = ("g++", "-std=c++17", "-O0", "-w", "-fmax-errors=200")
-_RUSTC = ("rustc", "--edition", "2021", "--cap-lints", "allow", "-C", "debuginfo=0", "-C", "incremental=")
+_RUSTC = ("rustc", "--edition", "2021", "--cap-lints", "allow", "-C", "debuginfo=0")
 _RUST_CRATES = ("rand", "regex", "md5")
 _GO_MEMORY = 4 << 30  # address space; the Go runtime reserves much more than it uses
 JAVA_FLAGS = ("-Xshare:auto", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-XX:-UsePerfData")
