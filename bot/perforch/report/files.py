@@ -71,7 +71,6 @@ def _replace(path: Path, text: str) -> Path:
             file.write(text)
         Path(temporary).chmod(0o644)
         Path(temporary).replace(path)
-    except BaseException:
+    finally:
         Path(temporary).unlink(missing_ok=True)
-        raise
     return path
