@@ -44,6 +44,7 @@ GO_PACKAGES = {
     )
 }
 ASSERT_PACKAGE = "github.com/stretchr/testify/assert"
+_NO_TESTS = "std::process::exit(1)"  # nothing was tested, so nothing has passed
 DONE = 86  # exit status of a program whose tests ran to their end and passed
 
 
@@ -110,6 +111,7 @@ def go_run(program: Program, package: str) -> str:
         f'\tt = &testing.T{{}}\n\t{name}(t)\n\tif t.Failed() {{\n\t\tpanic("{name} failed")\n\t}}\n'
         for name in go_tests(program)
     )
+    calls = calls or '\tpanic("no tests")\n'
     return f'package {package}\n\nimport "testing"\n\nfunc HxRun() {{\n\tvar t *testing.T\n{calls}}}\n'
 
 
@@ -153,7 +155,7 @@ def rust_module(program: Program) -> tuple[str, list[str]]:
         names.append(prefix + match.group(1))
         return f"pub fn {match.group(1)}"
 
-    text = re.sub(r"#\[test\]\s*(?:pub\s+)?fn\s+(\w+)", take, text)
+    text = re.sub(r"#\[test\](?:\s|//[^\n]*\n)*(?:pub\s+)?fn\s+(\w+)", take, text)
     return text, names
 
 
@@ -161,7 +163,7 @@ def rust_main(tests: dict[str, list[str]]) -> str:
     """`main` of a crate of several modules; the first argument names the one to run."""
     modules = "".join(f"mod {key};\n" for key in tests)
     cases = "".join(
-        f'        "{key}" => {{ {"".join(f"{key}::{name}(); " for name in names)}}}\n'
+        f'        "{key}" => {{ {"".join(f"{key}::{name}(); " for name in names) or _NO_TESTS}}}\n'
         for key, names in tests.items()
     )
     return (
