@@ -20,14 +20,36 @@ STAGES = ("auto", *(stage.value for stage in Stage))
 
 
 @click.command()
-@click.option("--repo", type=click.Path(path_type=Path), default=Path(), show_default="here", help="A git checkout.")
+@click.option(
+    "--repo", type=click.Path(path_type=Path), default=Path(), show_default="here", help="A git checkout."
+)
 @click.option("--base", help="Revision to compare with.  [default: the default branch]")
 @click.option("--head", default="HEAD", show_default=True, help="Revision to work on.")
-@click.option("--function", "functions", multiple=True, metavar="PATH::NAME", help="Only this function; may be repeated.")
+@click.option(
+    "--function",
+    "functions",
+    multiple=True,
+    metavar="PATH::NAME",
+    help="Only this function; may be repeated.",
+)
 @click.option("--stage", type=click.Choice(STAGES), default="auto", show_default=True, help="What to do.")
-@click.option("--metric", type=click.Choice([metric.value for metric in Metric]), help="What to improve.  [default: from the configuration]")
-@click.option("--config", type=click.Path(path_type=Path), help="Configuration file.  [default: .github/perforch.yml of the base]")
-@click.option("--out", type=click.Path(path_type=Path), default=Path("perforch-out"), show_default=True, help="Where results go.")
+@click.option(
+    "--metric",
+    type=click.Choice([metric.value for metric in Metric]),
+    help="What to improve.  [default: from the configuration]",
+)
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    help="Configuration file.  [default: .github/perforch.yml of the base]",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("perforch-out"),
+    show_default=True,
+    help="Where results go.",
+)
 @terminal.json_option
 def optimize(
     repo: Path,
@@ -141,10 +163,14 @@ def finish(result: Result, out: Path, *, as_json: bool) -> int:
         assert isinstance(console, Console)
         for part in summary(result):
             console.print(part)
-        console.print(f"\nReport: {out / 'report.html'}   Comment: {out / 'review.md'}   Data: {out / 'result.json'}")
+        console.print(
+            f"\nReport: {out / 'report.html'}   Comment: {out / 'review.md'}   Data: {out / 'result.json'}"
+        )
 
     terminal.emit(json.loads(result.dump()), as_json=as_json, human=human)
     if nothing_done(result):
         message = "the budget was used up before any model could be asked"
-        raise BudgetExhaustedError(message, hint="Raise budget.usd, budget.calls or budget.minutes in .github/perforch.yml.")
+        raise BudgetExhaustedError(
+            message, hint="Raise budget.usd, budget.calls or budget.minutes in .github/perforch.yml."
+        )
     return 0

@@ -28,7 +28,11 @@ class Reporter:
             from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
             self._progress = Progress(
-                SpinnerColumn(), TimeElapsedColumn(), TextColumn("{task.description}"), console=self._console, transient=True
+                SpinnerColumn(),
+                TimeElapsedColumn(),
+                TextColumn("{task.description}"),
+                console=self._console,
+                transient=True,
             )
             self._progress.start()
             self._task = self._progress.add_task("starting", total=None)

@@ -86,7 +86,11 @@ def check(language: Language, original: str, candidate: str, file_source: bytes)
     if _INVISIBLE.search(candidate) and not _INVISIBLE.search(original):
         return "holds invisible or direction-changing characters"
     old, new = _dedent(original), _dedent(candidate)
-    for reason in (_nodes(language, old, new), _names(language, old, new), _writes(language, old, new, file_source)):
+    for reason in (
+        _nodes(language, old, new),
+        _names(language, old, new),
+        _writes(language, old, new, file_source),
+    ):
         if reason:
             return reason
     return ""
@@ -106,7 +110,11 @@ def _nodes(language: Language, old: str, new: str) -> str:
             return f"{wanted[kind]}: {kind.replace('_', ' ')}"
     if language is Language.GO and "//go:" in new and "//go:" not in old:
         return f"{_TRICKS}: a compiler directive"
-    if language is Language.CPP and re.search(r"#\s*pragma|_Pragma", new) and not re.search(r"#\s*pragma|_Pragma", old):
+    if (
+        language is Language.CPP
+        and re.search(r"#\s*pragma|_Pragma", new)
+        and not re.search(r"#\s*pragma|_Pragma", old)
+    ):
         return f"{_TRICKS}: a pragma"
     return ""
 
@@ -135,7 +143,11 @@ def _names(language: Language, old: str, new: str) -> str:
     before = syntax.identifiers(language, old.encode()) | _words(parse(language, old.encode()).root_node)
     root = parse(language, new.encode()).root_node
     inside, shared = own_names(language, root)
-    after = _free_names(root) if language is Language.PYTHON else syntax.identifiers(language, new.encode()) | _words(root)
+    after = (
+        _free_names(root)
+        if language is Language.PYTHON
+        else syntax.identifiers(language, new.encode()) | _words(root)
+    )
     for name in sorted(after - before - inside - shared):
         if name in table:
             return f"{table[name]}: {name}"
@@ -150,7 +162,14 @@ def _names(language: Language, old: str, new: str) -> str:
 
 def _words(root: Node) -> frozenset[str]:
     """Names that grammars do not count as identifiers: namespaces, types, keywords of calls."""
-    kinds = {"namespace_identifier", "type_identifier", "field_identifier", "package_identifier", "scoped_identifier", "storage_class_specifier"}
+    kinds = {
+        "namespace_identifier",
+        "type_identifier",
+        "field_identifier",
+        "package_identifier",
+        "scoped_identifier",
+        "storage_class_specifier",
+    }
     return frozenset(part for node in walk(root) if node.type in kinds for part in text(node).split("::"))
 
 
@@ -161,9 +180,17 @@ def _free_names(root: Node) -> frozenset[str]:
         if node.type != "identifier":
             continue
         parent = node.parent
-        if parent is not None and parent.type == "attribute" and parent.child_by_field_name("attribute") == node:
+        if (
+            parent is not None
+            and parent.type == "attribute"
+            and parent.child_by_field_name("attribute") == node
+        ):
             continue
-        if parent is not None and parent.type == "keyword_argument" and parent.child_by_field_name("name") == node:
+        if (
+            parent is not None
+            and parent.type == "keyword_argument"
+            and parent.child_by_field_name("name") == node
+        ):
             continue
         found.add(text(node))
     return frozenset(found)

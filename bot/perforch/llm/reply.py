@@ -74,7 +74,13 @@ class _RefusedError(Exception):
 
 
 def parse(
-    text: str, function: Function, language: Language, *, head_source: bytes, stage: Stage, helpers_allowed: bool = False
+    text: str,
+    function: Function,
+    language: Language,
+    *,
+    head_source: bytes,
+    stage: Stage,
+    helpers_allowed: bool = False,
 ) -> Candidate | Refusal:
     """Take the function out of a reply.
 
@@ -95,7 +101,9 @@ def splice(head_source: bytes, function: Function, candidate: Candidate) -> byte
     return head_source[: function.start_byte] + candidate.text.encode() + head_source[function.end_byte :]
 
 
-def _parse(text: str, function: Function, language: Language, head_source: bytes, *, helpers_allowed: bool) -> Candidate:
+def _parse(
+    text: str, function: Function, language: Language, head_source: bytes, *, helpers_allowed: bool
+) -> Candidate:
     if not text.strip():
         raise _RefusedError("the reply is empty")
     if len(text.encode(errors="replace")) > MAX_BYTES:
@@ -154,7 +162,9 @@ def _choose(
             break
     if best is None:
         if names:
-            raise _RefusedError(f"the reply defines {', '.join(sorted(names)[:3])} instead of {function.name}")
+            raise _RefusedError(
+                f"the reply defines {', '.join(sorted(names)[:3])} instead of {function.name}"
+            )
         raise _RefusedError("the reply holds no code for the function")
     return best
 
@@ -192,7 +202,9 @@ def _check_others(
     others: Iterable[Definition], language: Language, head_source: bytes, *, helpers_allowed: bool
 ) -> None:
     known = {definition.simple_name for definition in syntax.definitions(language, head_source).definitions}
-    declared = {definition.simple_name for definition in syntax.definitions(language, head_source).declarations}
+    declared = {
+        definition.simple_name for definition in syntax.definitions(language, head_source).declarations
+    }
     for other in others:
         if other.simple_name in known | declared:
             continue  # compared below: its text is not taken
@@ -221,13 +233,21 @@ def _check_imports(code: bytes, target: Definition, language: Language, head_sou
         if name not in inside:
             raise _RefusedError(f"the reply adds the import {name}, which the file does not have")
         root = re.split(r"[.:/]", name)[0]
-        allowed = {Language.PYTHON: root in _PYTHON_INSIDE, Language.RUST: root in {"std", "core", "alloc", "self", "super", "crate"}}
+        allowed = {
+            Language.PYTHON: root in _PYTHON_INSIDE,
+            Language.RUST: root in {"std", "core", "alloc", "self", "super", "crate"},
+        }
         if not allowed.get(language, False):
             raise _RefusedError(f"the reply imports {name} inside the function")
 
 
 def _fit(
-    code: bytes, target: Definition, function: Function, head: Definition, language: Language, head_source: bytes
+    code: bytes,
+    target: Definition,
+    function: Function,
+    head: Definition,
+    language: Language,
+    head_source: bytes,
 ) -> str:
     """The target's text in the file's indentation and newlines, with the documentation and decorators of the file."""
     if target.declaration_start > target.first_byte:
@@ -236,15 +256,21 @@ def _fit(
     if target.first_byte < target.declaration_start and _same_line(code, target):
         body = code[_line_start(code, target.first_byte) : target.last_byte].decode(errors="replace")
     old_indent = re.match(r"[ \t]*", body)[0]  # type: ignore[index]
-    prefix = head_source[function.start_byte : _line_start(head_source, head.declaration_start)].decode(errors="replace")
-    first_line = head_source[_line_start(head_source, head.declaration_start) : head.declaration_start].decode(errors="replace")
+    prefix = head_source[function.start_byte : _line_start(head_source, head.declaration_start)].decode(
+        errors="replace"
+    )
+    first_line = head_source[
+        _line_start(head_source, head.declaration_start) : head.declaration_start
+    ].decode(errors="replace")
     new_indent = re.match(r"[ \t]*", first_line)[0]  # type: ignore[index]
     lines = body.split("\n")
     if old_indent != new_indent:
         lines = [new_indent + line.removeprefix(old_indent) if line.strip() else line for line in lines]
     if language is Language.PYTHON:
         lines = _keep_docstring(lines, function, new_indent)
-    text = prefix.replace("\r\n", "\n") + "\n".join(line.rstrip() if not line.strip() else line for line in lines)
+    text = prefix.replace("\r\n", "\n") + "\n".join(
+        line.rstrip() if not line.strip() else line for line in lines
+    )
     tail = head_source[head.last_byte : function.end_byte].decode(errors="replace").replace("\r\n", "\n")
     text += tail if tail.strip(" \t;") in {"", "\n"} or tail.strip().startswith(("//", "#")) else "\n"
     crlf = head_source.count(b"\r\n") * 2 > head_source.count(b"\n")
@@ -259,7 +285,9 @@ def _line_start(code: bytes, place: int) -> int:
     return code.rfind(b"\n", 0, place) + 1
 
 
-def _check_prefix(code: bytes, target: Definition, head: Definition, language: Language, head_source: bytes) -> None:
+def _check_prefix(
+    code: bytes, target: Definition, head: Definition, language: Language, head_source: bytes
+) -> None:
     """Decorators, annotations and attributes are part of what the function is; documentation is not looked at."""
     new = _marks(code[target.first_byte : target.declaration_start])
     old = _marks(head_source[head.first_byte : head.declaration_start])
@@ -287,7 +315,11 @@ def _keep_docstring(lines: list[str], function: Function, indent: str) -> list[s
     kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
     if not isinstance(old, kinds) or not isinstance(new, kinds):
         return lines
-    if ast.get_docstring(old) is None or ast.get_docstring(new) is not None or new.body[0].lineno == new.lineno:
+    if (
+        ast.get_docstring(old) is None
+        or ast.get_docstring(new) is not None
+        or new.body[0].lineno == new.lineno
+    ):
         return lines
     text = function.source.splitlines()[old.body[0].lineno - 1 : old.body[0].end_lineno]
     place = new.body[0].lineno - 1
@@ -316,7 +348,9 @@ def _checked(new: str, function: Function, language: Language, head_source: byte
     return Candidate(new, hashlib.sha256(tokens).hexdigest(), _changed_lines(function.source, new))
 
 
-def _rest(definitions: Iterable[Definition], own: int, language: Language, source: bytes) -> list[tuple[str, bytes]]:
+def _rest(
+    definitions: Iterable[Definition], own: int, language: Language, source: bytes
+) -> list[tuple[str, bytes]]:
     others = [one for one in definitions if one.start_byte != own]
     texts = syntax.normalised_spans(language, source, [(one.first_byte, one.last_byte) for one in others])
     return [(one.name, text) for one, text in zip(others, texts, strict=True)]
@@ -324,6 +358,4 @@ def _rest(definitions: Iterable[Definition], own: int, language: Language, sourc
 
 def _changed_lines(old: str, new: str) -> int:
     matcher = difflib.SequenceMatcher(a=old.splitlines(), b=new.splitlines(), autojunk=False)
-    return sum(
-        max(i2 - i1, j2 - j1) for tag, i1, i2, j1, j2 in matcher.get_opcodes() if tag != "equal"
-    )
+    return sum(max(i2 - i1, j2 - j1) for tag, i1, i2, j1, j2 in matcher.get_opcodes() if tag != "equal")

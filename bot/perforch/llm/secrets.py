@@ -18,7 +18,10 @@ _KINDS = (
     ("GitLab token", re.compile(r"\bglpat-[0-9A-Za-z_-]{20,}")),
     ("npm token", re.compile(r"\bnpm_[0-9A-Za-z]{36}\b")),
     ("JSON web token", re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}")),
-    ("URL with a password", re.compile(r"\b[a-z][a-z0-9+.-]{1,20}://[^\s/:@\"']{1,64}:[^\s/:@\"'{}$<>]{4,64}@")),
+    (
+        "URL with a password",
+        re.compile(r"\b[a-z][a-z0-9+.-]{1,20}://[^\s/:@\"']{1,64}:[^\s/:@\"'{}$<>]{4,64}@"),
+    ),
 )
 _NAMED = re.compile(
     r"(?i)(?:password|passwd|secret|api[_-]?key|access[_-]?token|auth[_-]?token|private[_-]?key)[\"']?\s*[:=]\s*[\"']([^\"'\s]{16,200})[\"']"

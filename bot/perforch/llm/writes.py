@@ -21,7 +21,9 @@ class _Rules:
     declares: dict[str, str]
     parameters: frozenset[str]
     writes: dict[str, str]
-    calls: dict[str, tuple[str, str]]  # call node -> fields of the object and of the method; "" object: inside the function field
+    calls: dict[
+        str, tuple[str, str]
+    ]  # call node -> fields of the object and of the method; "" object: inside the function field
     members: dict[str, str]  # member access, subscript, dereference -> field of the object
     by_value: bool = False  # a parameter without & or * in its declaration is the function's own
 
@@ -92,10 +94,58 @@ _RULES = {
 
 # Methods that change the object they are called on.
 _MUTATORS = frozenset(
-    "append extend insert add update setdefault pop popitem remove discard clear appendleft sort reverse put putIfAbsent computeIfAbsent "
-    "compute merge putAll addAll set push push_back emplace emplace_back insert_or_assign try_emplace erase assign Store LoadOrStore Swap "
-    "CompareAndSwap Add Set Put insert_str entry get_or_insert_with get_or_init push_str extend_from_slice store fetch_add swap replace "
-    "lock write borrow_mut".split()
+    [
+        "append",
+        "extend",
+        "insert",
+        "add",
+        "update",
+        "setdefault",
+        "pop",
+        "popitem",
+        "remove",
+        "discard",
+        "clear",
+        "appendleft",
+        "sort",
+        "reverse",
+        "put",
+        "putIfAbsent",
+        "computeIfAbsent",
+        "compute",
+        "merge",
+        "putAll",
+        "addAll",
+        "set",
+        "push",
+        "push_back",
+        "emplace",
+        "emplace_back",
+        "insert_or_assign",
+        "try_emplace",
+        "erase",
+        "assign",
+        "Store",
+        "LoadOrStore",
+        "Swap",
+        "CompareAndSwap",
+        "Add",
+        "Set",
+        "Put",
+        "insert_str",
+        "entry",
+        "get_or_insert_with",
+        "get_or_init",
+        "push_str",
+        "extend_from_slice",
+        "store",
+        "fetch_add",
+        "swap",
+        "replace",
+        "lock",
+        "write",
+        "borrow_mut",
+    ]
 )
 _NAMES = frozenset({"identifier", "self", "this", "super", "shorthand_field_identifier"})
 _SELF = frozenset({"self", "this", "super", "cls"})
@@ -130,7 +180,14 @@ def _is_nested(node: Node, root: Node) -> bool:
     functions = 0
     parent = node.parent
     while parent is not None and parent != root.parent:
-        if parent.type in {"function_definition", "lambda", "lambda_expression", "func_literal", "closure_expression", "method_declaration"}:
+        if parent.type in {
+            "function_definition",
+            "lambda",
+            "lambda_expression",
+            "func_literal",
+            "closure_expression",
+            "method_declaration",
+        }:
             functions += 1
         parent = parent.parent
     return functions > 1
@@ -149,7 +206,18 @@ def _declared(node: Node, rules: _Rules) -> Iterator[str]:
             yield from _declared(first, rules)
         return
     for child in node.named_children:
-        if child.type not in {"type", "type_identifier", "type_arguments", "template_type", "argument_list", "parameter_list"} or node.type == "type":
+        if (
+            child.type
+            not in {
+                "type",
+                "type_identifier",
+                "type_arguments",
+                "template_type",
+                "argument_list",
+                "parameter_list",
+            }
+            or node.type == "type"
+        ):
             yield from _declared(child, rules)
 
 
@@ -196,7 +264,11 @@ def _object(node: Node, rules: _Rules) -> Node | None:
     if node.type not in rules.members:
         return None
     wanted = rules.members[node.type]
-    return node.child_by_field_name(wanted) if wanted else (node.named_children[0] if node.named_children else None)
+    return (
+        node.child_by_field_name(wanted)
+        if wanted
+        else (node.named_children[0] if node.named_children else None)
+    )
 
 
 def _place(node: Node, rules: _Rules) -> tuple[str, str]:
@@ -206,7 +278,10 @@ def _place(node: Node, rules: _Rules) -> tuple[str, str]:
     while current is not None and current.type not in _NAMES:
         if current.type in {"qualified_identifier", "scoped_identifier"}:
             return text(current), ""
-        if current.type in {"attribute", "field_access", "field_expression", "selector_expression"} and current.named_children:
+        if (
+            current.type in {"attribute", "field_access", "field_expression", "selector_expression"}
+            and current.named_children
+        ):
             members.append(text(current.named_children[-1]))
         current = _object(current, rules)
     return (text(current), members[-1] if members else "") if current is not None else ("", "")

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 SWITCH = "PERFORCH_ALLOW_UNSANDBOXED"
 
 
-def open_sandbox(policy: Literal["required", "weak-ok", "none"], *, reserved_cpus: Sequence[int] = ()) -> Sandbox:
+def open_sandbox(
+    policy: Literal["required", "weak-ok", "none"], *, reserved_cpus: Sequence[int] = ()
+) -> Sandbox:
     """Open a sandbox and prove that it holds by running the worst probes in it.
 
     Args:
@@ -29,7 +31,8 @@ def open_sandbox(policy: Literal["required", "weak-ok", "none"], *, reserved_cpu
         if os.environ.get(SWITCH) != "1":
             message = "sandbox: none is set, but this runner does not allow running without isolation"
             raise SandboxUnavailableError(
-                message, hint=f"Set sandbox: required, or set {SWITCH}=1 on a runner where nothing is worth protecting."
+                message,
+                hint=f"Set sandbox: required, or set {SWITCH}=1 on a runner where nothing is worth protecting.",
             )
         from perforch.sandbox.bare import Bare
 

@@ -35,7 +35,15 @@ class Bare:
     def run(self, command: Command) -> Completed:
         """Run to completion; see `spec.Sandbox.run`."""
         with self._places(command) as (argv, cwd):
-            wrapped = ["/bin/sh", "-c", 'cd "$1" || exit 125; shift; exec "$@"', "cd", cwd, *self._limits(command), *argv]
+            wrapped = [
+                "/bin/sh",
+                "-c",
+                'cd "$1" || exit 125; shift; exec "$@"',
+                "cd",
+                cwd,
+                *self._limits(command),
+                *argv,
+            ]
             ended = capture.run(
                 wrapped, env=self._env(command), stdin=command.stdin, limits=command.limits, watch_memory=True
             )
@@ -47,12 +55,20 @@ class Bare:
 
     def launch(self, command: Command) -> Launch:
         """Measured runs need the same paths on both sides, which only a mount namespace gives."""
-        message = "benchmarks cannot run with sandbox: none, because both sides must be built at the same path"
+        message = (
+            "benchmarks cannot run with sandbox: none, because both sides must be built at the same path"
+        )
         raise UsageError(message, hint="Set sandbox: required; tests and repairs work without it.")
 
     def _env(self, command: Command) -> dict[str, str]:
         tools = toolchains()
-        base = {**tools.env, "PATH": tools.path, "HOME": str(self._home), "TMPDIR": str(self._home), "LANG": "C.UTF-8"}
+        base = {
+            **tools.env,
+            "PATH": tools.path,
+            "HOME": str(self._home),
+            "TMPDIR": str(self._home),
+            "LANG": "C.UTF-8",
+        }
         return {**base, **command.env}
 
     @staticmethod
@@ -65,7 +81,11 @@ class Bare:
         try:
             for mount in command.mounts:
                 target = Path(mount.target)
-                if target.parent != Path("/") and not target.is_relative_to(OUTPUT) and not target.is_relative_to(SOURCE):
+                if (
+                    target.parent != Path("/")
+                    and not target.is_relative_to(OUTPUT)
+                    and not target.is_relative_to(SOURCE)
+                ):
                     target.parent.mkdir(parents=True, exist_ok=True)
                 if not target.exists() and not target.is_symlink():
                     os.symlink(mount.source, target)

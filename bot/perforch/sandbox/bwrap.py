@@ -49,10 +49,14 @@ def binary() -> Path:
             raise SandboxUnavailableError(message, hint="Install bubblewrap from your distribution.")
         if found.st_mode & (stat.S_ISUID | stat.S_ISGID):
             message = f"{path} is setuid"
-            raise SandboxUnavailableError(message, hint=f"Run: chmod u-s {path} (user namespaces replace it).")
+            raise SandboxUnavailableError(
+                message, hint=f"Run: chmod u-s {path} (user namespaces replace it)."
+            )
         return path
     message = "bubblewrap (bwrap) is not installed"
-    raise SandboxUnavailableError(message, hint="Run runner-config/install-packages.sh, or: apt-get install bubblewrap")
+    raise SandboxUnavailableError(
+        message, hint="Run runner-config/install-packages.sh, or: apt-get install bubblewrap"
+    )
 
 
 class Bubblewrap:
@@ -162,7 +166,14 @@ class Bubblewrap:
         if pinned and cpus:
             yield from ("/usr/bin/taskset", "--cpu-list", ",".join(map(str, cpus)))
         if group is not None:
-            yield from ("/bin/sh", "-c", _JOIN, "join", str(len(group.directories)), *map(str, group.directories))
+            yield from (
+                "/bin/sh",
+                "-c",
+                _JOIN,
+                "join",
+                str(len(group.directories)),
+                *map(str, group.directories),
+            )
         limits = command.limits
         yield "/usr/bin/prlimit"
         yield from (f"--fsize={limits.file_bytes}", "--core=0", f"--nofile={_OPEN_FILES}")
@@ -181,7 +192,17 @@ class Bubblewrap:
         tools = toolchains()
         yield from ("--unshare-user", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts")
         yield from ("--unshare-cgroup-try", "--disable-userns", "--die-with-parent", "--new-session")
-        yield from ("--uid", str(_USER), "--gid", str(_USER), "--hostname", "sandbox", "--cap-drop", "ALL", "--clearenv")
+        yield from (
+            "--uid",
+            str(_USER),
+            "--gid",
+            str(_USER),
+            "--hostname",
+            "sandbox",
+            "--cap-drop",
+            "ALL",
+            "--clearenv",
+        )
         yield from ("--ro-bind", "/usr", "/usr")
         for name in ("bin", "sbin", "lib", "lib64", "lib32"):
             if Path("/", name).is_symlink():
@@ -189,8 +210,8 @@ class Bubblewrap:
             elif Path("/", name).is_dir():
                 yield from ("--ro-bind", f"/{name}", f"/{name}")
         yield from ("--dir", "/etc", "--proc", "/proc", "--dev", "/dev")
-        yield from ("--size", str(command.limits.temp_bytes), "--tmpfs", "/tmp")  # noqa: S108
-        yield from ("--size", str(64 << 20), "--tmpfs", "/dev/shm", "--size", str(1 << 20), "--tmpfs", "/run")  # noqa: S108
+        yield from ("--size", str(command.limits.temp_bytes), "--tmpfs", "/tmp")
+        yield from ("--size", str(64 << 20), "--tmpfs", "/dev/shm", "--size", str(1 << 20), "--tmpfs", "/run")
         yield from ("--dir", _HOME)
         for root in tools.roots:
             yield from ("--ro-bind", str(root), str(root))
@@ -203,7 +224,7 @@ class Bubblewrap:
             **tools.env,
             "PATH": tools.path,
             "HOME": _HOME,
-            "TMPDIR": "/tmp",  # noqa: S108
+            "TMPDIR": "/tmp",
             "LANG": "C.UTF-8",
             "USER": "sandbox",
             **command.env,
@@ -250,6 +271,8 @@ def unavailable(stderr: bytes) -> SandboxUnavailableError:
     """The error for a bubblewrap that could not start, with the remedy for this kind of host."""
     said = stderr.decode(errors="replace").strip().splitlines()
     reason = said[0][:300] if said else "bwrap ended without a word"
-    hint = next((text for mark, text in _REMEDIES if mark in stderr), "perforch doctor shows what is missing.")
+    hint = next(
+        (text for mark, text in _REMEDIES if mark in stderr), "perforch doctor shows what is missing."
+    )
     message = f"this machine has no working sandbox ({reason}); nothing was executed"
     return SandboxUnavailableError(message, hint=hint)

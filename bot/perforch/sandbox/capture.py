@@ -90,12 +90,19 @@ def run(
     _become_subreaper()
     with _input(stdin) as source:
         process = subprocess.Popen(
-            argv, env=dict(env), stdin=source, stdout=subprocess.PIPE, stderr=subprocess.PIPE, pass_fds=tuple(pass_fds)
+            argv,
+            env=dict(env),
+            stdin=source,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            pass_fds=tuple(pass_fds),
         )
     assert process.stdout is not None
     assert process.stderr is not None
     output = _Output((process.stdout, process.stderr), limits.output_bytes)
-    stopped = _watch(process.pid, output, began + limits.wall_seconds, limits.memory_bytes if watch_memory else None)
+    stopped = _watch(
+        process.pid, output, began + limits.wall_seconds, limits.memory_bytes if watch_memory else None
+    )
     if stopped:
         process.kill()
         gone = time.monotonic() + _DYING_SECONDS

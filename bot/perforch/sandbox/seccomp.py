@@ -17,7 +17,11 @@ _ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
 _NR, _ARCH, _ARG0 = 0, 4, 16
 _NEW_NAMESPACES = 0x7E020080  # CLONE_NEW{NS,CGROUP,UTS,IPC,USER,PID,NET,TIME}
 _X32 = 0x40000000
-_FAMILIES = (1, 2, 10)  # AF_UNIX, AF_INET, AF_INET6: inside an empty network namespace these reach nothing outside
+_FAMILIES = (
+    1,
+    2,
+    10,
+)  # AF_UNIX, AF_INET, AF_INET6: inside an empty network namespace these reach nothing outside
 
 
 @dataclass(frozen=True, slots=True)

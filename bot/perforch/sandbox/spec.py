@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-SOURCE = "/src"  # where the tree under test is mounted: the same path for every side, so builds are comparable
+SOURCE = (
+    "/src"  # where the tree under test is mounted: the same path for every side, so builds are comparable
+)
 OUTPUT = "/out"  # where builds and tests may write; survives between commands that mount the same directory
 
 

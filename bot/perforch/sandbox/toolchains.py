@@ -21,7 +21,20 @@ _VERSIONS = {
     "go": ("go", "version"),
     "rust": ("rustc", "--version"),
 }
-_PROGRAMS = ("python3", "go", "cargo", "rustc", "java", "javac", "mvn", "gradle", "g++", "cmake", "make", "node")
+_PROGRAMS = (
+    "python3",
+    "go",
+    "cargo",
+    "rustc",
+    "java",
+    "javac",
+    "mvn",
+    "gradle",
+    "g++",
+    "cmake",
+    "make",
+    "node",
+)
 # Files under /etc that toolchains read. No account data, no host names, no keys.
 _ETC = (
     "alternatives", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "timezone", "mime.types", "maven", "gradle",
@@ -52,7 +65,12 @@ def toolchains() -> Toolchains:
     home = Path.home()
     roots = [Path("/etc") / name for name in _ETC if (Path("/etc") / name).exists()]
     roots += [root for root in (Path("/opt"), Path("/nix/store")) if root.is_dir()]
-    env = {"GOPROXY": "off", "GOTOOLCHAIN": "local", "GOFLAGS": "-buildvcs=false", "CARGO_NET_OFFLINE": "true"}
+    env = {
+        "GOPROXY": "off",
+        "GOTOOLCHAIN": "local",
+        "GOFLAGS": "-buildvcs=false",
+        "CARGO_NET_OFFLINE": "true",
+    }
     folders: list[Path] = []
     for program in _PROGRAMS:
         found = _real(program)
@@ -92,12 +110,17 @@ def _real(program: str) -> tuple[Path, Path | None] | None:
     if path.is_relative_to("/usr"):
         real = path.resolve().parent
         return folder, None if real.is_relative_to("/usr") else real.parent
-    return folder, folder.parent if folder.name == "bin" and folder.parent.name not in {".cargo", ".local"} else folder
+    return folder, folder.parent if folder.name == "bin" and folder.parent.name not in {
+        ".cargo",
+        ".local",
+    } else folder
 
 
 def _behind_shim(shim: Path) -> Path | None:
     try:
-        done = subprocess.run(["pyenv", "which", shim.name], capture_output=True, text=True, timeout=10, check=True)
+        done = subprocess.run(
+            ["pyenv", "which", shim.name], capture_output=True, text=True, timeout=10, check=True
+        )
     except (OSError, subprocess.SubprocessError):
         return None
     return Path(done.stdout.strip())
@@ -122,7 +145,12 @@ def versions(languages: frozenset[str] | set[str]) -> dict[str, str]:
         program, argument = _VERSIONS[language]
         try:
             done = subprocess.run(
-                [program, argument], capture_output=True, text=True, timeout=20, check=False, stdin=subprocess.DEVNULL
+                [program, argument],
+                capture_output=True,
+                text=True,
+                timeout=20,
+                check=False,
+                stdin=subprocess.DEVNULL,
             )
         except (OSError, subprocess.SubprocessError):
             continue

@@ -110,7 +110,9 @@ async def attempt(
     return await _test(context, subject, tried, parsed, origin, standard)
 
 
-async def _reply(context: Context, subject: Subject, stage: Stage, model: ModelSettings, prompt: Prompt) -> Reply:
+async def _reply(
+    context: Context, subject: Subject, stage: Stage, model: ModelSettings, prompt: Prompt
+) -> Reply:
     digest = hashlib.sha256(f"{prompt.system}\0{prompt.user}".encode()).hexdigest()
     key = f"reply/{subject.key}/{stage}/{model.name}/{digest}"
     known = context.journal.recall(key)
@@ -124,7 +126,12 @@ async def _reply(context: Context, subject: Subject, stage: Stage, model: ModelS
 
 
 async def _test(
-    context: Context, subject: Subject, tried: Tried, candidate: reply.Candidate, origin: Version, standard: Baseline
+    context: Context,
+    subject: Subject,
+    tried: Tried,
+    candidate: reply.Candidate,
+    origin: Version,
+    standard: Baseline,
 ) -> Tried:
     function = origin.function
     file = reply.splice(origin.file, function, candidate)
@@ -138,7 +145,10 @@ async def _test(
     else:
         report = TestReport.from_json(known)
     version = Version(
-        tree=tree, function=moved(function, candidate.text), file=file, baseline=Baseline(report, standard.flaky)
+        tree=tree,
+        function=moved(function, candidate.text),
+        file=file,
+        baseline=Baseline(report, standard.flaky),
     )
     tried = replace(tried, version=version)
     judgement = judge(report, standard, subject.exercise.tests)

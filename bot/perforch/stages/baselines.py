@@ -32,7 +32,9 @@ class Baselines:
         if id(runner) not in self._tasks:
             number = self._names.get(runner.name, 0)
             self._names[runner.name] = number + 1
-            self._tasks[id(runner)] = asyncio.create_task(self._measure(runner, f"baseline/{runner.name}/{number}"))
+            self._tasks[id(runner)] = asyncio.create_task(
+                self._measure(runner, f"baseline/{runner.name}/{number}")
+            )
         return await self._tasks[id(runner)]
 
     async def _measure(self, runner: Runner, key: str) -> Baseline:

@@ -71,7 +71,9 @@ class Bench:
         rows: decisions that may be posted together; the false-positive level is split over them.
     """
 
-    def __init__(self, *, sandbox: Sandbox, acceptance: Acceptance, metric: Metric, journal: Journal, rows: int) -> None:
+    def __init__(
+        self, *, sandbox: Sandbox, acceptance: Acceptance, metric: Metric, journal: Journal, rows: int
+    ) -> None:
         self._sandbox = sandbox
         self._acceptance = acceptance
         level = max(acceptance.max_false_positive, SCREENING_LEVEL)
@@ -84,7 +86,13 @@ class Bench:
         self.canaries = Canaries()
 
     async def compare(
-        self, key: str, before: TimedCommand, after: TimedCommand, *, confirm: bool = False, only_faster: bool = True
+        self,
+        key: str,
+        before: TimedCommand,
+        after: TimedCommand,
+        *,
+        confirm: bool = False,
+        only_faster: bool = True,
     ) -> Trial:
         """Decide one before/after question, or recall the decision of a killed run.
 
@@ -119,7 +127,13 @@ class Bench:
         return _trial(self._compare(before, after, confirm=confirm, only_faster=only_faster), self._metric)
 
     def _compare(
-        self, before: TimedCommand, after: TimedCommand, *, confirm: bool, canary: bool = False, only_faster: bool = False
+        self,
+        before: TimedCommand,
+        after: TimedCommand,
+        *,
+        confirm: bool,
+        canary: bool = False,
+        only_faster: bool = False,
     ) -> Comparison:
         return compare(
             _Launcher(self._sandbox, before),
@@ -160,4 +174,3 @@ def measurement(estimate: Estimate, decision: Decision | None) -> Measurement:
         confidence=estimate.confidence,
         verdict=None if decision is None else decision.value,
     )
-

@@ -81,7 +81,9 @@ def judge(report: TestReport, base: Baseline, wanted: Collection[str]) -> Judgem
         return Judgement(Outcome.TESTS_FAILED, f"tests disappeared: {_some(missing)}")
     broken = sorted((base.must_pass | (set(wanted) - base.flaky)) - report.passed)
     # A wanted test that is skipped everywhere says nothing about the candidate.
-    broken = [test for test in broken if not (report.outcomes[test] == "skipped" == base.report.outcomes.get(test))]
+    broken = [
+        test for test in broken if not (report.outcomes[test] == "skipped" == base.report.outcomes.get(test))
+    ]
     if broken:
         messages = {failure.test: failure.message for failure in report.failures}
         first = next((messages[test] for test in broken if messages.get(test)), "")

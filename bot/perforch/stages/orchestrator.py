@@ -13,6 +13,7 @@ import perforch
 from perforch.changes.find import find
 from perforch.changes.hunks import hunks
 from perforch.result import Outcome, Result, Skipped, Stage
+from perforch.sandbox.toolchains import versions
 from perforch.stages.asking import Asking
 from perforch.stages.baselines import Baselines
 from perforch.stages.bench import Bench
@@ -88,14 +89,18 @@ def optimize(request: Request, sandbox: Sandbox, options: Options, say: Callable
     started = time.monotonic()
     say("", "finding changed functions")
     settings = request.settings
-    changes = find(request.git, request.base, request.head, include=settings.include, exclude=settings.exclude)
+    changes = find(
+        request.git, request.base, request.head, include=settings.include, exclude=settings.exclude
+    )
     chosen, skipped = select(request.git, changes, settings, request.functions)
     journal = Journal(request.out / "journal.sqlite", request.identity)
     try:
         with Asking(settings, request.out, run=journal.token, repository=request.git.root) as asking:
             workspace = Workspace.fresh(request.out / "work")
             run = _Run(request, sandbox, options, say, journal, workspace, asking)
-            walked, bench = asyncio.run(run.all(chosen, hunks(request.git.diff(changes.merge_base, changes.head))))
+            walked, bench = asyncio.run(
+                run.all(chosen, hunks(request.git.diff(changes.merge_base, changes.head)))
+            )
             notes = [*changes.warnings, *asking.notes]
             if not settings.models:
                 notes.append(KEY_HINT)
@@ -107,12 +112,18 @@ def optimize(request: Request, sandbox: Sandbox, options: Options, say: Callable
                 metric=settings.metric,
                 functions=tuple(item.result for item in walked),
                 regressions=tuple(item.regression for item in walked if item.regression is not None),
-                skipped=(*(Skipped(path=skip.path, name=skip.name, reason=skip.reason) for skip in changes.skipped), *skipped),
+                skipped=(
+                    *(
+                        Skipped(path=skip.path, name=skip.name, reason=skip.reason)
+                        for skip in changes.skipped
+                    ),
+                    *skipped,
+                ),
                 totals=asking.totals(item.result for item in walked).model_copy(
                     update={"seconds": round(time.monotonic() - started, 1)}
                 ),
                 canaries=bench.canaries,
-                environment=environment(sandbox, {function.language for function in chosen}),
+                environment=environment(sandbox, versions({function.language.value for function in chosen})),
                 notes=tuple(notes),
             )
         journal.finish()

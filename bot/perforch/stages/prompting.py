@@ -26,7 +26,9 @@ _WORDS = {
 def generate(context: Context, subject: Subject) -> Prompt:
     """Ask for the body of a stub."""
     function = subject.head.function
-    return render.generate(function, tests=_tests(context, subject), context=outline(function, subject.head.file))
+    return render.generate(
+        function, tests=_tests(context, subject), context=outline(function, subject.head.file)
+    )
 
 
 def fix(context: Context, subject: Subject, broken: Version, rejected: Sequence[Tried]) -> Prompt:
@@ -42,7 +44,9 @@ def fix(context: Context, subject: Subject, broken: Version, rejected: Sequence[
     )
 
 
-def refine(context: Context, subject: Subject, current: Version, rejected: Sequence[Tried], profile: str) -> Prompt:
+def refine(
+    context: Context, subject: Subject, current: Version, rejected: Sequence[Tried], profile: str
+) -> Prompt:
     """Ask for a better version, with the profile and the contrast to what was rejected."""
     return render.refine(
         current.function,

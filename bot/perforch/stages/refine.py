@@ -39,8 +39,9 @@ async def refine(context: Context, subject: Subject, current: Version, timed: Ti
     runner = subject.exercise.runner
     assert runner is not None
     key = f"profile/{subject.key}/{current.tree.label}"
-    profile = context.journal.recall(key)
-    if profile is None:
+    known = context.journal.recall(key)
+    profile: str = known if known is not None else ""
+    if known is None:
         profile = await context.work(runner.profile, current.tree, subject.exercise.tests, current.function)
         context.journal.record(key, profile)
     if context.settings.strategy == "best-of-n":
@@ -49,7 +50,12 @@ async def refine(context: Context, subject: Subject, current: Version, timed: Ti
 
 
 async def _first(
-    context: Context, subject: Subject, current: Version, timed: TimedCommand, profile: str, models: Sequence[ModelSettings]
+    context: Context,
+    subject: Subject,
+    current: Version,
+    timed: TimedCommand,
+    profile: str,
+    models: Sequence[ModelSettings],
 ) -> Refined:
     rejected: list[Tried] = []
     last: Trial | None = None
@@ -70,7 +76,12 @@ async def _first(
 
 
 async def _best(
-    context: Context, subject: Subject, current: Version, timed: TimedCommand, profile: str, models: Sequence[ModelSettings]
+    context: Context,
+    subject: Subject,
+    current: Version,
+    timed: TimedCommand,
+    profile: str,
+    models: Sequence[ModelSettings],
 ) -> Refined:
     found: list[tuple[float, Tried, Trial]] = []
     rejected: list[Tried] = []
@@ -87,7 +98,11 @@ async def _best(
             subject.remember(tried.attempt, tried.digest)
     found.sort(key=lambda item: -item[0])
     for place, (_, tried, _) in enumerate(found):
-        outcome = tried if place == 0 else tried.rejected(Outcome.NOT_FASTER, "correct and faster, but another candidate is better")
+        outcome = (
+            tried
+            if place == 0
+            else tried.rejected(Outcome.NOT_FASTER, "correct and faster, but another candidate is better")
+        )
         subject.remember(outcome.attempt, outcome.digest)
     if found:
         return Refined(found[0][1], found[0][2], "")
@@ -103,7 +118,9 @@ async def _measure(
     tree, tests = tried.version.tree, subject.exercise.tests
     after = await context.work(runner.timed, tree, tests, repeat=timed.repeat)
     if after is None:
-        return tried.rejected(Outcome.TESTS_FAILED, "its tests fail when they are repeated in one process"), None
+        return tried.rejected(
+            Outcome.TESTS_FAILED, "its tests fail when they are repeated in one process"
+        ), None
     cold = await context.work(runner.cold_check, tree, tests, timed.repeat)
     if cold is not None:
         known = await context.work(runner.cold_check, current.tree, tests, timed.repeat)
@@ -149,7 +166,6 @@ def keeps_results(before: ColdCheck, after: ColdCheck) -> bool:
     return proportion > 3 and after.first_ns > 0.8 * before.rest_ns
 
 
-
 def _why_none(rejected: Sequence[Tried]) -> str:
     if not rejected:
         return "no model is left to ask"
@@ -165,6 +181,15 @@ def _why_none(rejected: Sequence[Tried]) -> str:
 def proven(trial: Trial, metric: Metric) -> str:
     """One sentence about an accepted gain, with its bound."""
     found = trial.measurements[metric]
-    noun = {Metric.TIME: "faster", Metric.CPU: "less CPU", Metric.MEAN_MEMORY: "less mean memory", Metric.MAX_MEMORY: "less peak memory"}[metric]
-    bound = "" if found.ci_low is None else f" (at least {found.ci_low:.2f}× at {found.confidence or 0.99:.0%} confidence)"
+    noun = {
+        Metric.TIME: "faster",
+        Metric.CPU: "less CPU",
+        Metric.MEAN_MEMORY: "less mean memory",
+        Metric.MAX_MEMORY: "less peak memory",
+    }[metric]
+    bound = (
+        ""
+        if found.ci_low is None
+        else f" (at least {found.ci_low:.2f}× at {found.confidence or 0.99:.0%} confidence)"
+    )
     return f"{found.ratio:.2f}× {noun}{bound}; all tests pass"

@@ -19,11 +19,15 @@ async def generate(context: Context, subject: Subject) -> Tried | None:
     The best generator is asked; where its code fails the tests, the fixers repair that code, the generator itself last, since
     a model seldom repairs its own failure. The next generators are asked only when that chain ends empty.
     """
-    models = context.order(stage=Stage.GENERATE, function=subject.head.function, categories=subject.categories)
+    models = context.order(
+        stage=Stage.GENERATE, function=subject.head.function, categories=subject.categories
+    )
     fixed_once = False
     for model in models:
         prompt = prompting.generate(context, subject)
-        tried = await attempt(context, subject, Stage.GENERATE, model, prompt, subject.head, subject.head.baseline)
+        tried = await attempt(
+            context, subject, Stage.GENERATE, model, prompt, subject.head, subject.head.baseline
+        )
         subject.remember(tried.attempt, tried.digest)
         if tried.correct:
             return tried
@@ -37,7 +41,9 @@ async def generate(context: Context, subject: Subject) -> Tried | None:
     return None
 
 
-async def fix(context: Context, subject: Subject, broken: Version, *, generator: str | None = None) -> Tried | None:
+async def fix(
+    context: Context, subject: Subject, broken: Version, *, generator: str | None = None
+) -> Tried | None:
     """Repair `broken`: the first candidate whose tests pass wins, everything else is rolled back."""
     rejected: list[Tried] = []
     models: tuple[ModelSettings, ...] = context.order(
@@ -53,4 +59,3 @@ async def fix(context: Context, subject: Subject, broken: Version, *, generator:
             return None
         rejected.append(tried)
     return None
-

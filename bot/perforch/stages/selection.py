@@ -75,9 +75,7 @@ def _match(functions: Sequence[Function], name: str) -> tuple[Function, ...]:
     exact = tuple(function for function in functions if function.name == name)
     if exact:
         return exact
-    tails = tuple(
-        function for function in functions if function.name.endswith((f".{name}", f"::{name}"))
-    )
+    tails = tuple(function for function in functions if function.name.endswith((f".{name}", f"::{name}")))
     return tails if len({function.name for function in tails}) == 1 else ()
 
 

@@ -43,7 +43,11 @@ def tests_text(root: Path, tests: Sequence[str], function: Function) -> str:
         relative = path.relative_to(root)
         if any(part.startswith(".") or part in _LEFT_OUT for part in relative.parts):
             continue
-        if not path.is_file() or path.is_symlink() or syntax.language_of(relative.as_posix()) != function.language:
+        if (
+            not path.is_file()
+            or path.is_symlink()
+            or syntax.language_of(relative.as_posix()) != function.language
+        ):
             continue
         data = path.read_bytes()[:1_000_000]
         if function.simple_name.encode() not in data:

@@ -94,7 +94,9 @@ async def _walk(context: Context, subject: Subject, hunks: Hunks, wanted: Stage 
     return Walked(result, _regression(function, base) if base.decision is Decision.SLOWER else None)
 
 
-async def _without_models(context: Context, subject: Subject, stage: Stage, base: Trial | None) -> FunctionResult:
+async def _without_models(
+    context: Context, subject: Subject, stage: Stage, base: Trial | None
+) -> FunctionResult:
     verb = {Stage.GENERATE: "written", Stage.FIX: "fixed", Stage.REFINE: "refined"}[stage]
     if stage is Stage.REFINE and await _timed(context, subject, subject.head) is None:
         return _result(subject, stage, Verdict.NOT_MEASURABLE, _cannot_time(subject))
@@ -102,7 +104,10 @@ async def _without_models(context: Context, subject: Subject, stage: Stage, base
     result = _result(subject, stage, Verdict.SKIPPED, reason)
     if base is None:
         return result
-    shown = {metric: found.model_copy(update={"note": "base against head"}) for metric, found in base.measurements.items()}
+    shown = {
+        metric: found.model_copy(update={"note": "base against head"})
+        for metric, found in base.measurements.items()
+    }
     return result.model_copy(update={"measurements": shown, "peak_memory": base.peak_memory})
 
 
@@ -121,7 +126,9 @@ async def _refine_head(context: Context, subject: Subject, hunks: Hunks) -> Func
     return _with_proposal(result, subject, refined.winner, hunks, timed.description)
 
 
-async def _repair_head(context: Context, subject: Subject, hunks: Hunks, stage: Stage, *, only: bool) -> FunctionResult:
+async def _repair_head(
+    context: Context, subject: Subject, hunks: Hunks, stage: Stage, *, only: bool
+) -> FunctionResult:
     if stage is Stage.GENERATE:
         repaired = await generate(context, subject)
     else:
@@ -202,14 +209,11 @@ def _with_proposal(
     function, new = subject.head.function, winner.version
     assert new is not None
     old = subject.head.file
-    suggestions = ()
+    span = (function.start_line, function.end_line)
     try:
-        texts = (old.decode(), new.file.decode())
+        suggestions = suggest(function.path, old.decode(), new.file.decode(), span=span, hunks=hunks)
     except UnicodeDecodeError:
-        texts = None
-    if texts is not None:
-        span = (function.start_line, function.end_line)
-        suggestions = suggest(function.path, *texts, span=span, hunks=hunks)
+        suggestions = ()  # a comment is UTF-8; the patch says it in bytes
     return result.model_copy(
         update={
             "patch": patch(function.path, old, new.file),
@@ -227,7 +231,8 @@ def _result(
     measurements = {} if trial is None else dict(trial.measurements)
     if verdict is Verdict.NO_CHANGE and Metric.TIME in measurements:
         measurements = {
-            metric: found.model_copy(update={"note": "of the last rejected candidate"}) for metric, found in measurements.items()
+            metric: found.model_copy(update={"note": "of the last rejected candidate"})
+            for metric, found in measurements.items()
         }
     return FunctionResult(
         path=function.path,

@@ -7,6 +7,7 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from perforch.changes.checkout import checkout
 from perforch.workloads.model import Tree
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class Workspace:
     def checkout(self, git: Git, sha: str, label: str) -> Tree:
         """Materialise a revision."""
         tree = self._tree(label)
-        git.checkout(sha, tree.source)
+        checkout(git, sha, tree.source)
         return tree
 
     def variant(self, origin: Tree, label: str, files: Mapping[str, bytes]) -> Tree:
