@@ -10,7 +10,6 @@ Rate limits: https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-
 from __future__ import annotations
 
 import time
-from collections.abc import Callable  # noqa: TC003: a field of a dataclass
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
@@ -18,7 +17,7 @@ from urllib.parse import urljoin, urlsplit
 from perforch.errors import GitHubError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     import httpx
 

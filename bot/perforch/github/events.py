@@ -1,6 +1,6 @@
 """The slices of webhook payloads that decide something.
 
-Read leniently: real payloads break GitHub's own schemas, so everything but the few fields we need is optional,
+Read leniently: real payloads break GitHub's own schemas, so all but the few fields we need are optional,
 unknown fields are ignored, and what cannot be read is ignored with one line of explanation, never an error.
 """
 

@@ -1,7 +1,7 @@
 """Post a result to its pull request: one summary comment, edited in place, and one review a head revision.
 
-Executes nothing and believes nothing of the record that GitHub itself can say. It can be killed between any two
-requests and run again: it then does what is left and repeats nothing.
+Executes nothing and believes nothing of the record that GitHub itself can say. It can be killed between
+any two requests and run again: it then does what is left and repeats nothing.
 """
 
 from __future__ import annotations

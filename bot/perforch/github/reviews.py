@@ -1,6 +1,6 @@
 """The one review of a head revision, and what becomes of comments that GitHub will not take.
 
-A review is all or nothing: one comment that GitHub cannot place refuses the rest with it, without saying which.
+A review is all or nothing: one comment that GitHub cannot place refuses the rest with it, unnamed.
 The body of the review remembers which comments are still to be posted one by one, so that a killed run can be
 continued.
 """

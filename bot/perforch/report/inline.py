@@ -22,7 +22,7 @@ _DIFF_LIMIT = 20_000
 
 
 def fingerprint(function: FunctionResult, part: int = 0) -> str:
-    """What makes a finding the same after a push: path, name, and the text removed and added; `<hash>/<part>`.
+    """What makes a finding the same after a push: path, name, text removed and added; `<hash>/<part>`.
 
     White space is left out, line numbers too, so that edits elsewhere in the file do not make it a new one.
     """
