@@ -1,0 +1,143 @@
+"""Three local model servers of different skill: measured rates equal the true ones, sharded, killed or not."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+import pytest
+
+from perforch.cli import run
+from perforch.profiling.humanevalpack import HumanEvalPack
+from perforch.rankings import evidence, store
+from perforch.result import Language
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from perforch.profiling.suite import Problem
+
+DATA = Path(__file__).parents[3] / "shared" / "data" / "humanevalpack"
+SKILL = {"good": 1, "half": 2, "poor": 5}  # answers every n-th problem
+LIMIT = 12
+
+
+class Handler(BaseHTTPRequestHandler):
+    problems: ClassVar[list[Problem]] = []
+    asked: ClassVar[list[str]] = []
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        prompt = body["messages"][-1]["content"]
+        self.asked.append(body["model"])
+        problem = max(
+            (one for one in self.problems if one.signature in prompt), key=lambda one: len(one.signature)
+        )
+        right = problem.number % SKILL[body["model"]] == 0
+        wrong = problem.declaration + "\n    this is not a program in any language\n"
+        code = problem.solution("canonical") if right else wrong
+        reply = {
+            "model": body["model"],
+            "choices": [
+                {"message": {"content": f"```{problem.language}\n{code}\n```"}, "finish_reason": "stop"}
+            ],
+            "usage": {"prompt_tokens": 10, "completion_tokens": 10},
+        }
+        data = json.dumps(reply).encode()
+        self.send_response(200)
+        self.send_header("content-length", str(len(data)))
+        self.send_header("content-type", "application/json")
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        pass
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Iterator[Path]:
+    if not DATA.is_dir():
+        pytest.skip(f"HumanEvalPack is not at {DATA}")
+    Handler.problems = [
+        one for one in HumanEvalPack().load(DATA, [Language.PYTHON, Language.GO]) if one.number < LIMIT
+    ]
+    Handler.asked = []
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    models = "".join(
+        f'  - {{name: {name}, provider: openai-compatible, base_url: "http://127.0.0.1:{server.server_port}/v1"}}\n'
+        for name in SKILL
+    )
+    path = tmp_path / "perforch.yml"
+    path.write_text(f"models:\n{models}budget: {{usd: 10, calls: 1000}}\n")
+    yield path
+    server.shutdown()
+    server.server_close()
+
+
+def arguments(config: Path, out: Path, *more: str) -> list[str]:
+    common = [
+        "--suite",
+        "humanevalpack",
+        "--data",
+        str(DATA),
+        "--config",
+        str(config),
+        "--date",
+        "2026-11-21",
+    ]
+    scope = ["--language", "python", "--language", "go", "--stage", "generate", "--limit", str(LIMIT)]
+    return ["profile", *common, *scope, "--out", str(out), "--jobs", "2", *more]
+
+
+def rates(path: Path) -> dict[str, tuple[int, int]]:
+    found: dict[str, tuple[int, int]] = {}
+    for record in evidence.read(path):
+        good, total = found.get(record.model, (0, 0))
+        found[record.model] = (good + record.successes, total + record.attempts)
+    return found
+
+
+def test_rates_are_the_true_ones_and_shards_are_the_whole(config: Path, tmp_path: Path) -> None:
+    whole = tmp_path / "whole.jsonl"
+    assert run(arguments(config, whole)) == 0
+    expected = {
+        name: (2 * sum(number % skill == 0 for number in range(LIMIT)), 2 * LIMIT)
+        for name, skill in SKILL.items()
+    }
+    assert rates(whole) == expected
+    shards = [tmp_path / f"shard-{number}.jsonl" for number in (1, 2, 3)]
+    for number, path in enumerate(shards, start=1):
+        assert run(arguments(config, path, "--shard", f"{number}/3")) == 0
+    store.merge(shards, tmp_path / "merged")
+    assert store.load_directories([tmp_path / "merged"]) == evidence.read(whole)
+
+
+def test_a_killed_profile_goes_on_and_pays_once(config: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.jsonl"
+    command = [sys.executable, "-c", "from perforch.cli import main; main()", *arguments(config, out)]
+    for _ in range(2):
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        before = len(Handler.asked)
+        while process.poll() is None and len(Handler.asked) < before + 5:
+            pass
+        process.kill()
+        process.wait()
+    assert run(arguments(config, out)) == 0
+    assert sum(total for _, total in rates(out).values()) == 3 * 2 * LIMIT
+    asked = len(Handler.asked)
+    assert run(arguments(config, out)) == 0
+    assert len(Handler.asked) == asked
+
+
+def test_the_plan_is_balanced(config: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert run([*arguments(config, tmp_path / "x"), "--plan", "--shards", "4"]) == 0
+    matrix = json.loads(capsys.readouterr().out)["include"]
+    assert [entry["shard"] for entry in matrix] == ["1/4", "2/4", "3/4", "4/4"]
+    assert sum(entry["items"] for entry in matrix) == 3 * 2 * LIMIT
+    assert max(entry["seconds"] for entry in matrix) < 1.3 * min(entry["seconds"] for entry in matrix)
