@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from perforch.errors import ToolMissingError
 from perforch.sandbox.spec import Command, Limits, Mount
+from perforch.workloads.python_bytecode import compiled, is_compiled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,7 +74,7 @@ def find(sandbox: Sandbox, tree: Tree, root: str, options: Options, configured: 
         ToolMissingError: there is none.
     """
     for place in _places(tree, root, options, configured):
-        interpreter = _probe(sandbox, place)
+        interpreter = _probe(sandbox, place, options.cache)
         if interpreter is not None:
             return interpreter
     message = f"no Python interpreter works in the sandbox{f' ({configured})' if configured else ''}"
@@ -105,7 +106,10 @@ def _places(tree: Tree, root: str, options: Options, configured: str) -> Iterato
 
 
 def _on_path() -> Iterator[_Place]:
-    found = shutil.which("python3")
+    # Not our own environment: `uv run` and activation put it first.
+    own = Path(sys.prefix) / "bin"
+    folders = [folder for folder in os.environ.get("PATH", os.defpath).split(os.pathsep) if Path(folder) != own]
+    found = shutil.which("python3", path=os.pathsep.join(folders))
     if found is None:
         return
     if _is_script(Path(found)):  # a version manager's shim: ask it, outside every checkout
@@ -161,17 +165,33 @@ def _installation(real: Path) -> Iterator[Mount]:
             yield Mount(library.resolve(), str(library))
 
 
-def _pytest_mounts() -> tuple[Mount, ...]:
-    mounts = []
+def _pytest_sources() -> tuple[Path, ...]:
+    """The folders of our own pytest and what it needs; () when one is not installed as a folder."""
+    folders = []
     for name in _PYTEST:
         spec = importlib.util.find_spec(name)
         if spec is None or not spec.submodule_search_locations:
             return ()
-        mounts.append(Mount(Path(next(iter(spec.submodule_search_locations))), f"{FALLBACK}/{name}"))
-    return tuple(mounts)
+        folders.append(Path(next(iter(spec.submodule_search_locations))))
+    return tuple(folders)
 
 
-def _probe(sandbox: Sandbox, place: _Place) -> Interpreter | None:
+def _with_bytecode(
+    sandbox: Sandbox, place: _Place, version: tuple[int, int], cache: Path | None
+) -> tuple[Mount, ...]:
+    """The environment's packages with byte code, where the installer left none."""
+    environment = next((mount for mount in place.mounts if mount.target == _ENVIRONMENT), None)
+    if environment is None:
+        return ()
+    inside = f"lib/python{version[0]}.{version[1]}/site-packages"
+    packages = environment.source / inside
+    if not packages.is_dir() or is_compiled(packages, version):
+        return ()
+    copy = compiled(sandbox, place.path, place.mounts, (packages,), cache)
+    return () if copy is None else (Mount(copy, f"{_ENVIRONMENT}/{inside}"),)
+
+
+def _probe(sandbox: Sandbox, place: _Place, cache: Path | None) -> Interpreter | None:
     program = (
         "import sys, json, importlib.util as u; "
         "print(json.dumps([sys.version_info[:2], u.find_spec('pytest') is not None]))"
@@ -191,10 +211,14 @@ def _probe(sandbox: Sandbox, place: _Place) -> Interpreter | None:
         return None
     if version < (3, 8):
         return None
-    ours = () if has_pytest or version < (3, 11) else _pytest_mounts()
+    ours: tuple[Mount, ...] = ()
+    if not has_pytest and version >= (3, 11) and (sources := _pytest_sources()):
+        copy = compiled(sandbox, place.path, place.mounts, sources, cache)
+        ours = () if copy is None else (Mount(copy, FALLBACK),)
+    packages = _with_bytecode(sandbox, place, version, cache)
     return Interpreter(
         path=place.path,
-        mounts=(*place.mounts, *ours, Mount(Path(__file__).parent / "harness", HARNESS)),
+        mounts=(*place.mounts, *packages, *ours, Mount(Path(__file__).parent / "harness", HARNESS)),
         version=version,
         pytest=bool(has_pytest),
         fallback=FALLBACK if ours else "",

@@ -8,7 +8,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 MOST = 1_000_000
-_GROWTH = 100.0  # at most, in one step: an estimate from a run within the noise must not explode
+_GROWTH = 10.0  # at most, in one step: an estimate from a run within the noise must not explode
+_EXCESS = 1.6  # more than this many times the target is cut back: every sample would pay for it
 
 
 def calibrate(cpu_ms: Callable[[int], float | None], *, min_ms: float, most: int = MOST) -> int | None:
@@ -36,6 +37,8 @@ def calibrate(cpu_ms: Callable[[int], float | None], *, min_ms: float, most: int
             return good
         good = count
         work = spent - idle
+        if work > _EXCESS * target and count > 1:
+            return max(1, round(count * 1.15 * target / work))
         if work >= target or count >= most:
             return count
         growth = min(_GROWTH, 1.15 * target / work) if work > 0 else _GROWTH
