@@ -141,10 +141,10 @@ def _refusal(
     }
     name = next((value for value in sorted(codes)), headers.get("x-amzn-errortype", "").partition(":")[0])
     detail = f"status {status}" + (f" {clean(name)}" if name else "")
-    if isinstance(text, str) and text:
-        detail += f": {clean(text)}"
-    elif 300 <= status < 400:
+    if 300 <= status < 400:
         detail += ": a redirect, which is not followed"
+    elif isinstance(text, str) and text:
+        detail += f": {clean(text)}"
     elif not fields and body:
         detail += f": not a JSON error ({len(body)} bytes)"
     quota = (
