@@ -73,10 +73,11 @@ def _published(model: ModelSettings, tokens_in: int, tokens_out: int) -> tuple[f
     provider = _GENAI_PROVIDERS.get(model.provider)
     usage = Usage(input_tokens=tokens_in, output_tokens=tokens_out)
     name = model.provider_model.removeprefix("models/")
-    # Without a known provider the address tells whose price list counts.
-    where: dict[str, str] = {"provider_id": provider} if provider else {"provider_api_url": base_url(model)}
     try:
-        price = calc_price(usage, name, **where)
+        if provider:
+            price = calc_price(usage, name, provider_id=provider)
+        else:  # the address tells whose price list counts
+            price = calc_price(usage, name, provider_api_url=base_url(model))
     except LookupError:
         return None, None
     return float(price.input_price), float(price.output_price)

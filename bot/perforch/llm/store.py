@@ -146,9 +146,7 @@ class Store:
             if "locked" in str(error):
                 hint = "Another process holds it; end that process, or use another output directory."
             else:
-                hint = (
-                    "A damaged file can be moved away; its replies are then paid for again."
-                )
+                hint = "A damaged file can be moved away; its replies are then paid for again."
             raise StoreError(message, hint=hint) from error
 
     def get(self, key: str) -> Exchange | None:
