@@ -95,7 +95,22 @@ def order(
             entry, ties = _shrunk(memory, model, task, price, strategy, chain, failed, generator)
         ranked.append((entry, ties))
     ranked.sort(key=lambda pair: (-round(pair[0].score, 12), *(-tie for tie in pair[1]), pair[0].name))
-    return tuple(entry for entry, _ in ranked[:limit])
+    entries = [entry for entry, _ in ranked]
+    if strategy == "cost":
+        entries = _shortlisted(entries, places=max(limit or 0, LIMIT - len(failed), 1))
+    return tuple(entries[:limit])
+
+
+def _shortlisted(entries: Sequence[Ranked], *, places: int) -> list[Ranked]:
+    """The models with the best expected gain first, both parts in the order they had.
+
+    Cheap models that rarely succeed must not take all the places of a chain: price decides the order, not who is in it.
+    """
+    promising = sorted(entries, key=lambda entry: -entry.terms["gain"] * entry.terms["chance"])[:places]
+    return [
+        *(entry for entry in entries if entry in promising),
+        *(entry for entry in entries if entry not in promising),
+    ]
 
 
 def _metric_of(stage: str, metric: str) -> str:
