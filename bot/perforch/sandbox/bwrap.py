@@ -7,6 +7,7 @@ bubblewrap itself is started with nothing but a PATH: its own environment would 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import re
 import stat
@@ -122,8 +123,8 @@ class Bubblewrap:
 
     def launch(self, command: Command) -> Launch:
         """Prepare a measured run; see `spec.Sandbox.launch`."""
-        gate_read, gate_write = os.pipe()
-        info_read, info_write = os.pipe()
+        gate_read, gate_write = _high_pipe()
+        info_read, info_write = _high_pipe()
         with contextlib.ExitStack() as cleanup:
             filters = self._filter(cleanup, fixed_affinity=True)
             cleanup.pop_all()  # measure closes what it was handed
@@ -137,7 +138,7 @@ class Bubblewrap:
             str(info_write),
             "--",
             *self._inside(command, group),
-            "/bin/sh",
+            "/bin/bash",  # a plain sh cannot name descriptors above 9
             "-c",
             _GATE,
             "gate",
@@ -237,9 +238,21 @@ class Bubblewrap:
     def _filter(cleanup: contextlib.ExitStack, *, fixed_affinity: bool) -> _Filters:
         if not seccomp.supported():
             return _Filters((), ())
-        fd = seccomp.descriptor(fixed_affinity=fixed_affinity)
+        fd = _high(seccomp.descriptor(fixed_affinity=fixed_affinity))
         cleanup.callback(os.close, fd)
         return _Filters(("--seccomp", str(fd)), (fd,))
+
+
+def _high(fd: int) -> int:
+    """The descriptor under a number of at least 100: perf and shells between us and the program need the small ones."""
+    moved = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 100)
+    os.close(fd)
+    return moved
+
+
+def _high_pipe() -> tuple[int, int]:
+    read_end, write_end = os.pipe()
+    return _high(read_end), _high(write_end)
 
 
 class _Filters:

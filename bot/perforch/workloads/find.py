@@ -37,6 +37,7 @@ class _LanguageModule(Protocol):
 _runners: dict[tuple[int, Language, str], Runner | None] = {}
 _kept: dict[int, Sandbox] = {}  # keeps the ids in `_runners` from being given to another sandbox
 _guard = threading.Lock()
+_discovering = threading.Lock()
 
 
 def exercise(
@@ -101,7 +102,8 @@ def _runner(
     options: Options,
 ) -> Runner | None:
     module = cast("_LanguageModule", importlib.import_module(MODULES[language]))
-    found = module.discover(sandbox, section, tree, path, options)
+    with _discovering:  # two functions of one project must share one runner, whose tests run once
+        found = module.discover(sandbox, section, tree, path, options)
     if found is None:
         return None
     root = getattr(found, "root", None)
