@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     "--result",
     "file",
     required=True,
+    envvar="PERFORCH_RESULT",
     type=click.Path(path_type=Path),
     help="result.json of perforch optimize.",
 )
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 @click.option(
     "--limit",
     type=click.IntRange(0, 10),
+    envvar="PERFORCH_LIMIT",
     default=3,
     show_default=True,
     help="Most proposals shown in the review.",

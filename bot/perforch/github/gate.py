@@ -67,6 +67,7 @@ class Decision:
             "reason": self.reason,
             "pull-request": str(self.pull or ""),
             "head-sha": self.head,
+            "base-ref": self.base,
             "fork": "true" if self.fork else "false",
             "command": command.verb.value if command else "optimize",
             "functions": "\n".join(command.functions) if command else "",

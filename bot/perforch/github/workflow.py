@@ -1,0 +1,103 @@
+"""The files that `perforch init` writes: two short workflows that call the reusable ones, and a commented configuration."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+REPOSITORY = "perforch/perforch"
+KEYS = {
+    "anthropic": "ANTHROPIC_API_KEY",
+    "openai": "OPENAI_API_KEY",
+    "gemini": "GEMINI_API_KEY",
+}
+# What each language's tests are started with if nothing else is said; shown in the configuration as a comment.
+TESTS = {
+    "python": '["pytest", "-q"]',
+    "java": '["mvn", "-q", "test"]',
+    "cpp": '["ctest", "--output-on-failure"]',
+    "go": '["go", "test", "./..."]',
+    "rust": '["cargo", "test"]',
+}
+
+_WORKFLOW = """\
+name: {name}
+on: {on}
+permissions: {{}}
+jobs:
+  perforch:
+    permissions: {permissions}
+    uses: {repository}/.github/workflows/{file}@{sha} # v{version}
+    secrets:
+      {key}: ${{{{ secrets.{key} }}}}
+"""
+
+_CONFIG = """\
+# perforch reads this file from the base branch only: a pull request cannot change it.
+version: 1
+# What to improve: time, cpu, mean-memory or max-memory.
+metric: time
+# The order does not matter: evidence decides whom to ask first. Without a model, base and head are only measured.
+models:
+  - {{name: {model}, provider: {provider}, api_key_env: {key}}}
+# Hard limits of one run.
+budget: {{usd: 2.00, calls: 40, minutes: 30}}
+# A gain must be at least this large, with at most this chance of a false claim.
+acceptance: {{min_effect: 5%, max_false_positive: 1%}}
+# required: nothing runs without a full sandbox.
+sandbox: required
+# include: ["src/**"]
+# exclude: ["**/generated/**"]
+{languages}\
+# Where tests are too quick to time a function, name a command that exercises it:
+# workloads:
+#   - {{function: "src/a.py::parse", command: ["python", "bench/parse.py"]}}
+"""
+
+
+def files(
+    languages: Iterable[str],
+    *,
+    sha: str,
+    version: str,
+    provider: str = "anthropic",
+    model: str = "claude-sonnet-5-5",
+) -> dict[str, str]:
+    """Path and text of every file, for the languages that were found."""
+    key = KEYS[provider]
+    common = {"repository": REPOSITORY, "sha": sha, "version": version, "key": key}
+    found = sorted(languages)
+    lines = [f"#   {language}: {{test: {TESTS[language]}}}" for language in found]
+    shown = (
+        "\n".join(["# Tests are found by themselves; to use others:", "# languages:", *lines, ""])
+        if found
+        else ""
+    )
+    return {
+        ".github/workflows/perforch.yml": _WORKFLOW.format(
+            name="perforch",
+            on="{pull_request: {types: [opened, synchronize, reopened, ready_for_review]}}",
+            permissions="{contents: read, pull-requests: write}",
+            file="perforch.yml",
+            **common,
+        ),
+        ".github/workflows/perforch-command.yml": _WORKFLOW.format(
+            name="perforch command",
+            on="{issue_comment: {types: [created]}}",
+            permissions="{contents: read, issues: write, pull-requests: write}",
+            file="perforch-command.yml",
+            **common,
+        ),
+        ".github/perforch.yml": _CONFIG.format(model=model, provider=provider, key=key, languages=shown),
+    }
+
+
+def steps(branch: str, provider: str = "anthropic") -> tuple[str, str, str]:
+    """What only a person can do."""
+    return (
+        "Runner: register a self-hosted Linux runner with the label `perforch` (see runner-config/README.md).",
+        f"Secret: add {KEYS[provider]} under Settings, Secrets and variables, Actions.",
+        f"Label: create the label `skip-perforch`, which mutes a pull request; then commit the files to {branch}.",
+    )
