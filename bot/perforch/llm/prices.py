@@ -74,7 +74,7 @@ def _published(model: ModelSettings, tokens_in: int, tokens_out: int) -> tuple[f
     usage = Usage(input_tokens=tokens_in, output_tokens=tokens_out)
     name = model.provider_model.removeprefix("models/")
     try:
-        if provider:  # noqa: SIM108: the two calls are different overloads
+        if provider:  # noqa: SIM108 (two overloads)
             price = calc_price(usage, name, provider_id=provider)
         else:  # the address tells whose price list counts
             price = calc_price(usage, name, provider_api_url=base_url(model))

@@ -21,7 +21,7 @@ import os
 import sqlite3
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Literal
 
@@ -96,26 +96,25 @@ class Store:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = threading.RLock()
-        with self._explained():
+        with self._explained(), ExitStack() as undo:
             self._connection = sqlite3.connect(
                 path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
             )
-            try:
-                self._connection.execute("PRAGMA journal_mode=WAL")
-                self._connection.execute("PRAGMA synchronous=FULL")
-                version = self._connection.execute("PRAGMA user_version").fetchone()[0]
+            undo.callback(self._connection.close)
+            self._connection.execute("PRAGMA journal_mode=WAL")
+            self._connection.execute("PRAGMA synchronous=FULL")
+            with self.transaction() as cursor:
+                version = cursor.execute("PRAGMA user_version").fetchone()[0]
+                if version > SCHEMA:
+                    message = (
+                        f"the reply store {path} has format {version}, this perforch reads format {SCHEMA}"
+                    )
+                    raise StoreError(message, hint="Use the newer perforch, or another output directory.")
                 if version == 0:
-                    with self.transaction() as cursor:
-                        for statement in _TABLES.split(";"):
-                            cursor.execute(statement)
-                        cursor.execute(f"PRAGMA user_version={SCHEMA}")
-            except BaseException:
-                self._connection.close()
-                raise
-        if version > SCHEMA:
-            self._connection.close()
-            message = f"the reply store {path} has format {version}, this perforch reads format {SCHEMA}"
-            raise StoreError(message, hint="Use the newer perforch, or another output directory.")
+                    for statement in _TABLES.split(";"):
+                        cursor.execute(statement)
+                    cursor.execute(f"PRAGMA user_version={SCHEMA}")
+            undo.pop_all()
         # Replies may hold private source code.
         path.chmod(0o600)
 
@@ -130,12 +129,12 @@ class Store:
         with self._lock, self._explained():
             cursor = self._connection.cursor()
             cursor.execute("BEGIN IMMEDIATE")
+            done = False
             try:
                 yield cursor
-            except BaseException:
-                cursor.execute("ROLLBACK")
-                raise
-            cursor.execute("COMMIT")
+                done = True
+            finally:
+                cursor.execute("COMMIT" if done else "ROLLBACK")
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
