@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from perforch.rankings.memory import Memory
 
 _PROBLEMS = {"humanevalpack": 164, "effibench-x": 336}
-_SUITES = {"humanevalpack": "humaneval-x", "effibench-x": "effibench-x"}
+_STRATEGIES = ("paper", "cost", "best-of-n")
 
 
 @click.command()
@@ -35,7 +35,7 @@ def evaluate(
     suite_name: str,
     data: Path | None,
     mode: str,
-    strategy: str,
+    strategy: str | None,
     languages: tuple[str, ...],
     seed: int,
     repetitions: int,
@@ -56,8 +56,9 @@ def evaluate(
     if data is not None:
         suite.load(data, [Language(name) for name in languages] or list(suite.languages))
     memory = Memory.load()
+    wanted = list(languages) or [language.value for language in Language]
     rows: list[dict[str, Any]] = []
-    for language in languages or [x.value for x in Language]:
+    for language in wanted:
         found = panel.table(
             memory,
             mode=mode,
@@ -86,26 +87,57 @@ def evaluate(
         "rho": panel.RHO,
         "seed": seed,
         "table8": rows,
-        "table18": _calls(memory, list(languages) or [x.value for x in Language]) if mode == "full" else [],
+        "table18": _calls(wanted) if mode == "full" else [],
+        "strategies": _strategies(memory, seed, wanted, repetitions * 10, strategy) if mode == "full" else [],
     }
     terminal.emit(document, as_json=as_json, human=lambda console: _print(console, document))
 
 
-def _calls(memory: Memory, languages: list[str]) -> list[dict[str, Any]]:
-    """Predicted calls of the refine stage for execution time, from the counts of tables 16."""
-    from perforch.profiling import panel
+def _calls(languages: list[str]) -> list[dict[str, Any]]:
+    """Predicted calls of the refine stage for execution time (table 18) from the counts of table 16."""
+    from perforch.profiling import panel, published
 
     rows = []
-    for record_suite, problems in (("humaneval-x", 164), ("effibench-x", 336)):
+    for suite in ("humaneval-x", "effibench-x"):
         for language in languages:
-            first = memory.agent("PerfOrch(Top1 Only)", "time", language, record_suite)
-            total = memory.agent("PerfOrch", "time", language, record_suite)
+            entered = published.calls("PerfOrch(Best-of-Five)", "time", suite, language) / panel.FIXERS
+            first = published.refinements("PerfOrch(Top1 Only)", "time", suite, language)
+            total = published.refinements("PerfOrch", "time", suite, language)
+            paper = published.calls("PerfOrch", "time", suite, language)
+            predicted = panel.refine_calls(entered, first, total)
             rows.append(
                 {
                     "simulated": True,
-                    "suite": record_suite,
+                    "suite": suite,
                     "language": language,
-                    "calls": round(panel.refine_calls(problems, first, total), 1),
+                    "calls": round(predicted, 1),
+                    "published": paper,
+                    "deviation_percent": round(100 * (predicted / paper - 1), 2),
+                }
+            )
+    return rows
+
+
+def _strategies(
+    memory: Memory, seed: int, languages: list[str], problems: int, only: str | None
+) -> list[dict[str, Any]]:
+    """Every strategy on the same simulated problems."""
+    from perforch.profiling import worlds
+
+    rows = []
+    for language in languages:
+        made = worlds.world(memory, tau=0.3, hardness=0, language=language, seed=seed)
+        for strategy, outcome in worlds.play(
+            made, (only,) if only else _STRATEGIES, problems=problems
+        ).items():
+            rows.append(
+                {
+                    "simulated": True,
+                    "strategy": strategy,
+                    "language": language,
+                    "pass_percent": round(outcome.solved, 2),
+                    "calls_per_problem": round(outcome.calls, 3),
+                    "usd_per_problem": round(outcome.cost, 6),
                 }
             )
     return rows
@@ -121,6 +153,11 @@ def _print(console: Console, document: dict[str, Any]) -> None:
         )
     for row in document["table18"]:
         console.print(
-            f"simulated: refine for time, {row['suite']}, {row['language']}: {row['calls']:.0f} calls when every "
-            "problem enters"
+            f"simulated: refine for time, {row['suite']}, {row['language']}: {row['calls']:.0f} calls, "
+            f"the paper counted {row['published']} ({row['deviation_percent']:+.1f} %)"
+        )
+    for row in document["strategies"]:
+        console.print(
+            f"simulated: strategy {row['strategy']}, {row['language']}: {row['pass_percent']:.2f} %, "
+            f"{row['calls_per_problem']:.2f} calls, ${row['usd_per_problem']:.5f} a problem"
         )

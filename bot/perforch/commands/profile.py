@@ -62,10 +62,11 @@ def profile(
 ) -> int:
     """Ask models the problems of a suite and write what became of their answers as evidence.
 
-    A profile that is killed goes on where it was when it is started again with the same --out. The exit code is 1 when
-    some questions got no answer; start it again to ask them.
+    A profile that is killed goes on where it was when it is started again with the same --out. The exit code
+    is 1 when some questions got no answer; start it again to ask them.
     """
-    from perforch.profiling import collecting, suite as suites
+    from perforch.profiling import collecting
+    from perforch.profiling import suite as suites
     from perforch.profiling.items import STAGES, items, parse_shard, share
 
     settings = _settings(config)
@@ -164,7 +165,7 @@ def _collect(
         harness=f"perforch {__version__}",
     )
     store.replace(out, evidence.dumps(records))
-    rates = [
+    rates: list[dict[str, Any]] = [
         {"model": model, "stage": stage, "language": language, "successes": good, "attempts": total}
         for (model, stage, language), (good, total) in collecting.rates(mine, progress).items()
     ]

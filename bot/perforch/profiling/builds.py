@@ -88,7 +88,8 @@ def _cpp(programs: Sequence[Program], folder: Path, jobs: int, alone: bool, harn
     shared = [program for program in programs if not sources.has_macros(program)]
     chunks = _chunks(shared, jobs, alone=alone) + [[p] for p in programs if sources.has_macros(p)]
     options = list(_CXX)
-    # The stand-ins come after the system's own headers, so a real Boost or OpenSSL goes first where it is complete.
+    # The stand-ins come after the system's own headers, so a real Boost or OpenSSL goes first where it is
+    # complete.
     options += ["-idirafter", "/harness/cpp"]
     for number, chunk in enumerate(chunk for chunk in chunks if chunk):
         name = f"u{number}"

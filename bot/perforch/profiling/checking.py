@@ -1,7 +1,8 @@
 """Runs programs: compiles many at once, runs every one in a process of its own, inside the sandbox.
 
-`batch` is for a suite's own solutions, which compile: many programs share a compilation, and a program that breaks it
-is compiled alone. `isolated` is for candidates: each is compiled alone, against what was compiled before.
+`batch` is for a suite's own solutions, which compile: many programs share a compilation, and a program that
+breaks it is compiled alone. `isolated` is for candidates: each is compiled alone, against what was compiled
+before.
 """
 
 from __future__ import annotations
@@ -108,7 +109,8 @@ class Checker:
                         if program.key in broken:
                             runs[program.key].append(Ended("compile", broken[program.key]))
                     break
-                # What broke a shared compilation is compiled alone; what merely shared it is tried again without.
+                # What broke a shared compilation is compiled alone; what merely shared it is tried again
+                # without.
                 left = [program for program in left if program.key in broken]
                 blamed = [program for program in left if broken[program.key]]
                 alone = len(blamed) == len(left) or not blamed
@@ -169,7 +171,8 @@ class Checker:
         )
         return completed.stdout
 
-    # --- Java: a resident compiler ------------------------------------------------------------------------------
+    # --- Java: a resident compiler
+    # ------------------------------------------------------------------------------
 
     def _java(self, programs: Sequence[Program], work: Path) -> dict[str, list[Ended]]:
         runs: dict[str, list[Ended]] = defaultdict(list)

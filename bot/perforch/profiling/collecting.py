@@ -1,7 +1,7 @@
 """Asks models the questions of a profile, runs their answers, and turns the outcomes into evidence.
 
-Every outcome is appended to a progress file at once, and every paid reply is in the client's reply store, so a killed
-profile goes on where it was.
+Every outcome is appended to a progress file at once, and every paid reply is in the client's reply store, so
+a killed profile goes on where it was.
 """
 
 from __future__ import annotations

@@ -26,10 +26,8 @@ class EffiBenchX:
     def load(self, data: Path | None, languages: Sequence[Language]) -> tuple[Problem, ...]:
         """Read problems; see `Suite.load`."""
         hint = f"Get the data set from {SOURCE} as JSON Lines and give its directory with --data."
-        if data is None:
-            message = "effibench-x needs --data, the directory of its files"
-        else:
-            message = f"{data} holds no EffiBench-X problems"
+        place = str(data) if data is not None else "no --data"
+        message = f"{place}: EffiBench-X problems are not at hand"
         raise UsageError(message, hint=hint)
 
     def known(self, solutions: Solutions) -> Mapping[str, str]:

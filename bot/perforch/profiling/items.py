@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from perforch.settings import ModelSettings
 
 STAGES = (Stage.GENERATE, Stage.FIX)
-# Expected seconds of one item besides the model's answer: compiling and running it, measured on a shared 4-CPU machine.
+# Expected seconds of one item besides the model's answer: compiling and running it, measured on a shared
+# 4-CPU machine.
 _SECONDS = {
     Language.PYTHON: 0.05,
     Language.JAVA: 0.3,
@@ -59,7 +60,7 @@ def items(
     models: Sequence[ModelSettings], stages: Sequence[Stage], problems: Sequence[Problem]
 ) -> tuple[Item, ...]:
     """Every combination, in a fixed order."""
-    found = []
+    found: list[Item] = []
     for problem in problems:
         for stage in stages:
             if stage is Stage.FIX and not problem.buggy:
@@ -116,7 +117,10 @@ def seconds(item: Item, measured: Mapping[str, float]) -> float:
 def share(
     everything: Sequence[Item], count: int, measured: Mapping[str, float]
 ) -> tuple[tuple[Item, ...], ...]:
-    """Share items out over `count` shards: longest first, each to the shard with least to do. Deterministic."""
+    """Share items out over `count` shards: longest first, each to the shard with least to do.
+
+    Deterministic.
+    """
     shards: list[list[Item]] = [[] for _ in range(count)]
     loads = [0.0] * count
     order = {item.key: place for place, item in enumerate(everything)}

@@ -1,12 +1,13 @@
 """A simulated panel of the paper's models: their published rates, with failures that are correlated.
 
-One-factor Gaussian copula: a problem has a difficulty Z ~ N(0, 1), and a model of success rate p fails on it with
-probability 1 - Phi((Phi^-1(p) - sqrt(rho) Z) / sqrt(1 - rho)). rho is fitted to the full pipelines of the paper's table 8.
-Everything that comes from here is simulated and has to say so.
+One-factor Gaussian copula: a problem has a difficulty Z ~ N(0, 1), and a model of success rate p fails on it
+with probability 1 - Phi((Phi^-1(p) - sqrt(rho) Z) / sqrt(1 - rho)). rho is fitted to the full pipelines of
+the paper's table 8. Everything that comes from here is simulated and has to say so.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
 from dataclasses import dataclass
@@ -36,8 +37,7 @@ def conditional(rates: Sequence[float], *, rho: float = RHO) -> tuple[float, ...
     for count in range(1, len(rates) + 1):
         open_before.append(1 - solved(rates[:count], rho=rho))
     return tuple(
-        1 - after / before if before > 0 else 0.0
-        for before, after in zip(open_before, open_before[1:], strict=False)
+        1 - after / before if before > 0 else 0.0 for before, after in itertools.pairwise(open_before)
     )
 
 
@@ -64,8 +64,8 @@ def refine_calls(problems: float, first: float, total: float, *, depth: int = FI
     """Calls of a first-accept refine chain.
 
     Args:
-        problems: functions that enter; first, total: how many the first model improves, and all `depth` together.
-            Calls 2 to `depth` share one conditional success rate, fixed by these.
+        problems: functions that enter; first, total: how many the first model improves, and all `depth`
+            together. Calls 2 to `depth` share one conditional success rate, fixed by these.
     """
     a = first / problems
     left = 1 - a
@@ -75,7 +75,7 @@ def refine_calls(problems: float, first: float, total: float, *, depth: int = FI
 
 @dataclass(frozen=True, slots=True)
 class Simulated:
-    """Pass rates of simulated problems, in per cent, with a 95 % interval for a suite of this size."""
+    """Expected pass rate in per cent, with the interval of 95 % of simulated suites, and their mean calls."""
 
     label: str
     language: str
@@ -91,8 +91,8 @@ def table(
     """The rows of table 8 for one language, from a simulation with a fixed seed.
 
     Args:
-        mode: "single" (one shot), "pipeline" (generate and five fixes by the same model), "full" (best generator, then
-            the five best fixers).
+        mode: "single" (one shot), "pipeline" (generate and five fixes by the same model), "full" (best
+            generator, then the five best fixers).
     """
     generate = _rates(memory, "generate", language)
     fix = _rates(memory, "fix", language)
@@ -141,4 +141,4 @@ def _play(
     passes.sort()
     low = passes[int(0.025 * (repetitions - 1))]
     high = passes[math.ceil(0.975 * (repetitions - 1))]
-    return Simulated(label, language, sum(passes) / repetitions, low, high, calls / repetitions)
+    return Simulated(label, language, 100 * solved(rates, rho=rho), low, high, calls / repetitions)

@@ -1,7 +1,7 @@
 """Programs as source text: how a solution and its tests become something to compile, alone or among others.
 
-Pure text work. In a batch every program gets a name space of its own: a C++ namespace, a Go package, a Rust module, a
-Java class loader, a Python process.
+Pure text work. In a batch every program gets a name space of its own: a C++ namespace, a Go package, a Rust
+module, a Java class loader, a Python process.
 """
 
 from __future__ import annotations

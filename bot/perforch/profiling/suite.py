@@ -23,7 +23,8 @@ class Problem:
 
     Attributes:
         id: as the suite writes it, such as "Go/95"; number: its place.
-        head: what stands before the function (imports, helpers); declaration: the function up to its open body.
+        head: what stands before the function (imports, helpers); declaration: the function up to its open
+            body.
         canonical, buggy: bodies that close what `declaration` opens; "" where the suite has none.
         test: the suite's tests with their driver; setup: what they need before everything else (Go imports).
         examples: tests that may be shown to a model.
@@ -100,7 +101,8 @@ class Suite(Protocol):
         """Read problems.
 
         Raises:
-            UsageError: the data is not there (the hint says where to get it) or is not of the published schema.
+            UsageError: the data is not there (the hint says where to get it) or is not of the published
+                schema.
         """
         ...
 

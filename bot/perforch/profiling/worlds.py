@@ -1,8 +1,10 @@
-"""Simulated worlds in which orders of models are compared: hidden true rates, a Memory from one profile, many problems.
+"""Simulated worlds in which orders of models are compared: hidden true rates, a Memory from one profile, many
+problems.
 
-A model's latent score on a problem is a sum of normal parts with fixed shares of the variance: problem .70, family .10,
-model .16, call .04. Rates start from the paper's tables; `tau` adds hidden model x category effects on the logit
-scale, `hardness` moves every rate down by as many standard deviations. All of it is an assumption, and simulated.
+A model's latent score on a problem is a sum of normal parts with fixed shares of the variance: problem .70,
+family .10, model .16, call .04. Rates start from the paper's tables; `tau` adds hidden model x category
+effects on the logit scale, `hardness` moves every rate down by as many standard deviations. All of it is an
+assumption, and simulated.
 """
 
 from __future__ import annotations

@@ -1,9 +1,13 @@
 """Runs inside the sandbox: builds, then tasks, each in its own process with its own limits.
 
-Reads a plan (JSON) from standard input and writes one JSON object a line for everything that ended. Standard library
-only; started with `python3 -I -S`. A task has passed when it exits with `DONE`: exiting early is not passing.
+Reads a plan (JSON) from standard input and writes one JSON object a line for everything that ended. Standard
+library only; started with `python3 -I -S`. A task has passed when it exits with `DONE`: exiting early is not
+passing.
 """
 
+from __future__ import annotations
+
+import contextlib
 import json
 import os
 import resource
@@ -11,6 +15,11 @@ import signal
 import sys
 import tempfile
 import time
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 DONE = 86
 PRELOADED = (
@@ -32,7 +41,7 @@ PRELOADED = (
 )
 
 
-def main():
+def main() -> None:
     plan = json.load(sys.stdin)
     built = set()
     for job, code, stopped, detail, seconds in run_all(
@@ -47,24 +56,27 @@ def main():
             __import__(name)
     for job, code, stopped, detail, seconds in run_all(tasks, plan["jobs"], plan["task_limits"]):
         outcome = "passed" if code == DONE and not stopped else stopped or "failed"
-        if outcome == "failed" and code in (0, DONE):
-            detail = "ended before the test did"
-        report({"task": job["id"], "outcome": outcome, "detail": detail, "seconds": seconds})
+        early = outcome == "failed" and code in (0, DONE)
+        words = "ended before the test did" if early else detail
+        report({"task": job["id"], "outcome": outcome, "detail": words, "seconds": seconds})
 
 
-def report(document):
+def report(document: dict[str, Any]) -> None:
     sys.stdout.write(json.dumps(document) + "\n")
     sys.stdout.flush()
 
 
-def run_all(jobs, width, limits):
+def run_all(
+    jobs: Sequence[dict[str, Any]], width: int, limits: dict[str, int]
+) -> Iterator[tuple[dict[str, Any], int, str, str, float]]:
     """Yield (job, exit code, "" or "timeout", last words, CPU seconds) as they end."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
-    waiting, running = list(reversed(jobs)), {}
+    waiting = list(reversed(jobs))
+    running: dict[int, tuple[dict[str, Any], float, IO[bytes]]] = {}
     while waiting or running:
         while waiting and len(running) < width:
             job = waiting.pop()
-            words = tempfile.TemporaryFile()
+            words = tempfile.TemporaryFile()  # noqa: SIM115 (closed when the job ends)
             pid = os.fork()
             if pid == 0:
                 child(job, limits, words)
@@ -74,7 +86,7 @@ def run_all(jobs, width, limits):
             signal.sigtimedwait({signal.SIGCHLD}, 0.05)
             ended = os.wait4(-1, os.WNOHANG)
         now = time.monotonic()
-        for pid, (job, deadline, words) in list(running.items()):
+        for pid, (_, deadline, _) in list(running.items()):
             if now > deadline:
                 kill(pid)
         if ended[0] in running:
@@ -83,7 +95,9 @@ def run_all(jobs, width, limits):
             yield (job, *verdict(ended, words, now > deadline))
 
 
-def verdict(ended, words, late):
+def verdict(
+    ended: tuple[int, int, resource.struct_rusage], words: IO[bytes], late: bool
+) -> tuple[int, str, str, float]:
     _, status, usage = ended
     words.seek(0, os.SEEK_END)
     words.seek(max(0, words.tell() - 4000))
@@ -100,14 +114,12 @@ def verdict(ended, words, late):
     return os.WEXITSTATUS(status), "", text, seconds
 
 
-def kill(pid):
-    try:
+def kill(pid: int) -> None:
+    with contextlib.suppress(OSError):
         os.killpg(pid, signal.SIGKILL)
-    except OSError:
-        pass
 
 
-def child(job, limits, words):
+def child(job: dict[str, Any], limits: dict[str, int], words: IO[bytes]) -> NoReturn:
     try:
         os.setsid()
         signal.pthread_sigmask(signal.SIG_SETMASK, set())
@@ -127,16 +139,18 @@ def child(job, limits, words):
             run_python(job["python"])
         os.chdir(job.get("cwd", "/"))
         os.execvpe(job["argv"][0], job["argv"], {**os.environ, **job.get("env", {})})
-    except BaseException as error:  # the parent sees nothing but the exit code and these words
-        os.write(2, f"{type(error).__name__}: {error}"[:1000].encode("utf-8", "replace"))
+    finally:
+        # Whatever a program raises: the parent sees the exit code and these words.
+        kind, error, _ = sys.exc_info()
+        name = kind.__name__ if kind else ""
+        os.write(2, f"{name}: {error}"[:1000].encode("utf-8", "replace"))
         os._exit(1)
 
 
-def run_python(path):
-    sys.stdout = open(os.devnull, "w")
+def run_python(path: str) -> None:
+    sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 (the process ends with it)
     sys.setrecursionlimit(1000)
-    with open(path, encoding="utf-8") as file:
-        code = compile(file.read(), "solution.py", "exec")
+    code = compile(Path(path).read_text(encoding="utf-8"), "solution.py", "exec")
     exec(code, {"__name__": "__main__", "__builtins__": __builtins__})
     os._exit(DONE)
 
