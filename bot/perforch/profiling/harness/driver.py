@@ -76,7 +76,7 @@ def run_all(
     while waiting or running:
         while waiting and len(running) < width:
             job = waiting.pop()
-            words = tempfile.TemporaryFile()  # noqa: SIM115 (closed when the job ends)
+            words: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (closed when the job ends)
             pid = os.fork()
             if pid == 0:
                 child(job, limits, words)
