@@ -52,6 +52,7 @@ class Run:
         self.gate = rest.pop(0) if request["gate"] else -1
         self.info = rest.pop(0) if request["info"] else -1
         self.memory: sampler.Memory | None = None
+        self.first_inside = -1  # of the sandbox's namespace
 
     def close(self) -> None:
         for descriptor in self.ours:
@@ -115,7 +116,7 @@ class Run:
             if ended is None:
                 process.end_group(main)
                 process.wait(main)
-            orphans, orphan_ns = process.reap_orphans()
+            orphans, orphan_ns = process.reap_orphans(self.first_inside)
         return {
             "returncode": ended.returncode,
             "timeout": not timely,
@@ -183,7 +184,7 @@ class Run:
         deadline = time.monotonic() + _READY_SECONDS
         top = main
         if self.info >= 0:
-            top = self._first_inside(deadline)
+            top = self.first_inside = self._first_inside(deadline)
         settled, target = 0, top
         while settled < 3 and time.monotonic() < deadline and not process.wait_readable(watch, 0):
             last = top
