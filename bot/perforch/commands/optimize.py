@@ -106,7 +106,6 @@ def run(
 ) -> Result:
     """Prepare the output folder and the sandbox, and run the orchestrator with progress on stderr."""
     from perforch.commands.progress import Reporter
-    from perforch.report.files import write
     from perforch.sandbox import open_sandbox
     from perforch.stages.orchestrator import Request, optimize
     from perforch.workloads.options import Options
@@ -117,10 +116,17 @@ def run(
     options = Options(environment_root=git.root, cache=folder / "cache")
     with Reporter() as reporter:
         result = optimize(request, sandbox, options, reporter.say)
+    save(result, folder)
+    return result
+
+
+def save(result: Result, folder: Path) -> None:
+    """Write the result and its surfaces; patches of an earlier run go."""
+    from perforch.report.files import write
+
     for stale in folder.glob("*.patch"):
         stale.unlink()
     write(result, folder)
-    return result
 
 
 def prepare(out: Path) -> Path:
