@@ -90,6 +90,11 @@ class PythonRunner:
         self._slowest: dict[int, float] = {}
 
     @property
+    def root(self) -> str:
+        """The project's directory inside the tree; runners of one root are one runner."""
+        return self._root
+
+    @property
     def _home(self) -> str:
         return f"{SOURCE}/{self._root}" if self._root else SOURCE
 
