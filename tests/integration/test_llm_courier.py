@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 KILLS = 10
-PROMPTS = 40
+PROMPTS = 60
 
 PROGRAM = """
 import asyncio, json, sys
@@ -53,21 +53,28 @@ def start(tmp_path: Path, server: ReplayServer) -> subprocess.Popen[bytes]:
 
 def test_killed_runs_ask_every_prompt_once(tmp_path: Path) -> None:
     chance = random.Random(4)
-    faults = [Fault("none", delay=chance.uniform(0.02, 0.5)) for _ in range(PROMPTS * 2)]
+    faults = [Fault("none", delay=chance.uniform(0.05, 0.8)) for _ in range(PROMPTS * 2)]
+    kills = 0
     with ReplayServer(tmp_path / "none", faults=faults) as server:
-        for kill in range(KILLS):
+        for attempt in range(KILLS):
             before = sum(server.requests.values())
             process = start(tmp_path, server)
             # Until something is on its way (mostly), then a random moment more.
             deadline = time.monotonic() + 3
-            while kill % 3 and sum(server.requests.values()) == before and time.monotonic() < deadline:
-                if process.poll() is not None:
-                    break
+            while (
+                attempt % 3
+                and sum(server.requests.values()) == before
+                and time.monotonic() < deadline
+                and process.poll() is None
+            ):
                 time.sleep(0.002)
             time.sleep(chance.uniform(0, 0.15))
-            # The whole process group goes, as a runner kills a job; the courier stands outside of it.
-            os.killpg(process.pid, signal.SIGKILL)
+            if process.poll() is None:
+                # The whole process group goes, as a runner kills a job; the courier stands outside of it.
+                os.killpg(process.pid, signal.SIGKILL)
+                kills += 1
             process.communicate()
+        assert kills >= KILLS // 2
         last = start(tmp_path, server)
         output, _ = last.communicate(timeout=60)
         replies = json.loads(output)
