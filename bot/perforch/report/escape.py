@@ -31,9 +31,9 @@ _ACTIVE = re.compile(
     ^/                                          # a command at the start of a line
     | ^\d+[.)](?=\s|$)                          # a numbered list
     | ://                                       # an address with a scheme
-    | \b(?:www|ftp)\.                           # an address without one
-    | \bGH-(?=\d)                               # an issue
-    | \b[0-9a-f]{6}(?=[0-9a-f]{1,58}\b)         # a commit: seven hexadecimal digits are enough
+    | (?:www|ftp)\.                             # an address without one
+    | GH-(?=\d)                                 # an issue
+    | [0-9a-f]{6}(?=[0-9a-f])                   # a commit: seven hexadecimal digits are enough
     | [&<>@\#$]
     | [\\`*_{}\[\]()!|~^+=-]
     """,
