@@ -1,0 +1,158 @@
+"""Builds of compiled languages: private places to build in, programs that run with the build read-only, timed scripts."""
+
+from __future__ import annotations
+
+import hashlib
+import shlex
+import threading
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from perforch.sandbox.spec import OUTPUT, SOURCE, Command, Limits, Mount
+from perforch.workloads import repeat, trees
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from perforch.sandbox.spec import Completed, Sandbox
+    from perforch.workloads.model import Tree
+
+HARNESS = "/perforch/harness"  # what ships with perforch and what is built from it, read-only
+BUILD_LIMITS = Limits(wall_seconds=600.0, memory_bytes=4 * 1024**3)
+MAX_READ = 16 * 1024**2
+MOST = 200_000_000  # repetitions: compiled tests may take nanoseconds
+END = "${TMPDIR:-$HOME}/perforch-end"
+
+_edited: set[Path] = set()
+_guard = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A private copy of a tree and where its build goes. Only the build may write to them; programs see them read-only.
+
+    A candidate's own tests can therefore not replace the program that is timed.
+    """
+
+    source: Path
+    output: Path
+
+    def mounts(self, *, writable: bool) -> tuple[Mount, ...]:
+        """The copy at `SOURCE` and the output at `OUTPUT`."""
+        return Mount(self.source, SOURCE, writable), Mount(self.output, OUTPUT, writable)
+
+
+def place(tree: Tree, name: str, edits: Mapping[str, bytes] | None = None) -> Place:
+    """The place of this tree for `name`, with some files replaced."""
+    kind = name
+    if edits:
+        digest = hashlib.sha256(repr(sorted(edits.items())).encode()).hexdigest()[:12]
+        kind = f"{name}-{digest}"
+    fresh = f"{kind}-{signature(tree):x}"
+    source = trees.copied(tree, fresh)
+    with _guard:
+        if edits and source not in _edited:
+            # Nothing untrusted has run in this copy yet, so no link in it leads elsewhere by surprise.
+            for path, data in edits.items():
+                target = source / path
+                if not target.is_symlink() and target.parent.resolve().is_relative_to(source.resolve()):
+                    target.unlink(missing_ok=True)
+                    target.write_bytes(data)
+            _edited.add(source)
+    return Place(source, trees.private(tree, f"{fresh}-out"))
+
+
+def signature(tree: Tree) -> int:
+    """Changes whenever a file of the tree does."""
+    digest = hashlib.sha256()
+    for path in trees.files(tree.source):
+        status = path.lstat()
+        digest.update(f"{path}\0{status.st_mtime_ns}\0{status.st_size}\0{status.st_ino}\n".encode())
+    return int(digest.hexdigest()[:16], 16)
+
+
+def written(root: Path, path: Path) -> bytes:
+    """A file that untrusted code has written below `root`; empty when it is none, lies elsewhere or is too large."""
+    try:
+        real = path.resolve(strict=True)
+        if not real.is_relative_to(root.resolve()) or not real.is_file() or real.stat().st_size > MAX_READ:
+            return b""
+        return real.read_bytes()
+    except (OSError, RuntimeError):
+        return b""
+
+
+def read(path: Path) -> bytes:
+    """A source file of a tree; empty when it is not a plain file."""
+    try:
+        return path.read_bytes() if path.is_file() and not path.is_symlink() else b""
+    except OSError:
+        return b""
+
+
+def sources(tree: Tree, root: str, suffixes: Iterable[str]) -> dict[str, bytes]:
+    """Files below the project root with one of the endings, by their path from the repository's root."""
+    endings = tuple(suffixes)
+    base = tree.source / root
+    return {
+        path.relative_to(tree.source).as_posix(): read(path)
+        for path in trees.files(base)
+        if path.name.endswith(endings)
+    }
+
+
+def script(
+    commands: Sequence[Sequence[str]], *, mark: str, ends: int, env: Mapping[str, str] | None = None
+) -> str:
+    """A shell program that runs the commands one after the other without output.
+
+    It fails when one fails, or when the programs have not written their end mark `ends` times: a program that leaves early
+    with status 0 is no sample.
+    """
+    words = " ".join(f"{name}={shlex.quote(value)}" for name, value in (env or {}).items())
+    prefix = f"env {words} " if words else ""
+    lines = [f'e="{END}"', 'rm -f "$e"']
+    lines += [f"{prefix}{shlex.join(command)} >/dev/null 2>&1 || exit $?" for command in commands]
+    if ends:
+        lines += [
+            "n=0",
+            f'while read -r m rest; do [ "$m" = {mark} ] || exit 97; n=$((n+1)); done <"$e" || exit 97',
+            f"[ $n = {ends} ] || exit 97",
+        ]
+    return "\n".join(lines)
+
+
+def calibrated(sandbox: Sandbox, command: Callable[[int], Command], min_ms: float) -> int | None:
+    """Repeat count for commands that are made by their count."""
+
+    def cpu_ms(count: int) -> float | None:
+        done = sandbox.run(command(count))
+        return done.cpu_seconds * 1000 if done.ok else None
+
+    return repeat.calibrate(cpu_ms, min_ms=min_ms, most=MOST)
+
+
+def how_it_ended(done: Completed) -> str:
+    """One phrase on a program that did not say what became of a test."""
+    if done.stopped == "timeout":
+        return f"did not finish in {done.seconds:.0f} s"
+    if done.stopped:
+        return f"was stopped at the {done.stopped} limit"
+    signals = {
+        4: "illegal instruction",
+        6: "abort",
+        7: "bus error",
+        8: "arithmetic error",
+        9: "kill",
+        11: "segmentation fault",
+    }
+    if done.returncode > 128:
+        number = done.returncode - 128
+        return f"the process was ended by signal {number} ({signals.get(number, 'signal')})"
+    return f"the process ended early with exit status {done.returncode}"
+
+
+def with_limits(command: Command, limits: Limits) -> Command:
+    """The same command with other limits."""
+    return replace(command, limits=limits)
