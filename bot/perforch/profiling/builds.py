@@ -20,6 +20,29 @@ SEED = "1"  # of the random numbers in Rust programs
 _CXX = ("g++", "-std=c++17", "-O0", "-w", "-fmax-errors=200")
 _RUSTC = ("rustc", "--edition", "2021", "--cap-lints", "allow", "-C", "debuginfo=0")
 _RUST_CRATES = ("rand", "regex", "md5")
+_PRELUDE = "/cache/cpp/prelude.hpp"
+# Without <cstring>: a broken solution that calls its own strlen would be saved by the library's.
+_PRELUDE_HEADERS = (
+    "algorithm",
+    "assert.h",
+    "cmath",
+    "cstdlib",
+    "deque",
+    "list",
+    "map",
+    "math.h",
+    "numeric",
+    "queue",
+    "set",
+    "sstream",
+    "stack",
+    "stdio.h",
+    "string",
+    "unistd.h",
+    "unordered_map",
+    "unordered_set",
+    "vector",
+)
 _GO_MEMORY = 4 << 30  # address space; the Go runtime reserves much more than it uses
 JAVA_FLAGS = ("-Xshare:auto", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-XX:-UsePerfData")
 
@@ -91,6 +114,8 @@ def _cpp(programs: Sequence[Program], folder: Path, jobs: int, alone: bool, harn
     # The stand-ins come after the system's own headers, so a real Boost or OpenSSL goes first where it is
     # complete.
     options += ["-idirafter", "/harness/cpp"]
+    if alone:
+        options += ["-include", _PRELUDE]
     for number, chunk in enumerate(chunk for chunk in chunks if chunk):
         name = f"u{number}"
         text = sources.cpp_unit(chunk)
@@ -101,6 +126,17 @@ def _cpp(programs: Sequence[Program], folder: Path, jobs: int, alone: bool, harn
         for program in chunk:
             result.task(program, [binary, program.key], needs=name)
     return result
+
+
+def cpp_prelude(folder: Path) -> dict[str, Any]:
+    """The build of a precompiled header, kept in the cache; a compiler that did not write it reads the text instead."""
+    headers = "".join(f"#include <{name}>\n" for name in _PRELUDE_HEADERS)
+    (folder / "prelude.hpp").write_text(headers)
+    build = f"mkdir -p /cache/cpp && cp {SOURCE}/prelude.hpp {_PRELUDE}.tmp && mv {_PRELUDE}.tmp {_PRELUDE}"
+    compile_ = f"{' '.join(_CXX)} -x c++-header {_PRELUDE} -o {_PRELUDE}.gch.tmp"
+    fresh = f"cmp -s {SOURCE}/prelude.hpp {_PRELUDE} && test -e {_PRELUDE}.gch"
+    command = f"{fresh} || {{ {build} && {compile_} && mv {_PRELUDE}.gch.tmp {_PRELUDE}.gch; }}"
+    return {"id": "prelude", "argv": ["sh", "-c", command]}
 
 
 def _go(programs: Sequence[Program], folder: Path, jobs: int, alone: bool, harness: Path) -> Plan:

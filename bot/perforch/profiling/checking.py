@@ -85,10 +85,20 @@ class Checker:
             by_language[program.problem.language].append(program)
         runs: dict[str, list[Ended]] = {}
         for language, group in by_language.items():
-            runs.update(self._language(language, group))
+            runs.update(self._language(language, group, alone=self._alone(language)))
         return {program.key: _judge(runs.get(program.key, [])) for program in programs}
 
-    def _language(self, language: Language, programs: Sequence[Program]) -> dict[str, list[Ended]]:
+    def _alone(self, language: Language) -> bool:
+        """Whether programs are compiled alone from the start.
+
+        Rust candidates share a compilation too: modules cannot reach each other, nothing runs before `main`, and a
+        program that breaks the compilation is compiled alone.
+        """
+        return self._isolated and language is not Language.RUST
+
+    def _language(
+        self, language: Language, programs: Sequence[Program], *, alone: bool
+    ) -> dict[str, list[Ended]]:
         with tempfile.TemporaryDirectory(prefix="perforch-suite-") as name:
             work = Path(name)
             (work / "src").mkdir()
@@ -96,7 +106,9 @@ class Checker:
             if language is Language.JAVA:
                 return self._java(programs, work)
             runs: dict[str, list[Ended]] = defaultdict(list)
-            left, alone = list(programs), self._isolated
+            left = list(programs)
+            if alone and language is Language.CPP:
+                self._driver({"builds": [builds.cpp_prelude(work / "src")]}, work, building=True)
             while left:
                 plan = builds.plan(
                     language, left, work / "src", jobs=self._jobs, alone=alone, harness=HARNESS
@@ -115,13 +127,9 @@ class Checker:
                 blamed = [program for program in left if broken[program.key]]
                 alone = len(blamed) == len(left) or not blamed
                 if not alone:
-                    runs.update(self._language_alone(language, blamed))
+                    runs.update(self._language(language, blamed, alone=True))
                     left = [program for program in left if not broken[program.key]]
             return runs
-
-    def _language_alone(self, language: Language, programs: Sequence[Program]) -> dict[str, list[Ended]]:
-        one = Checker(self._sandbox, jobs=self._jobs, isolated=True, cache=self._cache)
-        return one._language(language, programs)
 
     def _build(self, plan: Plan, work: Path) -> dict[str, str]:
         """Compile; what is broken, by key, with the compiler's words ("" when only its neighbours are to blame)."""
