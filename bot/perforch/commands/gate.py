@@ -37,7 +37,9 @@ def gate(name: str, payload: Path, recheck: str | None, pull_request: int | None
         if pull_request is None:
             message = "--recheck needs --pull-request"
             raise UsageError(message)
-        head = door.Door(context.client(os.environ)).pull(pull_request).head.sha
+        client = context.client(os.environ)
+        click.get_current_context().call_on_close(client.close)
+        head = door.Door(client).pull(pull_request).head.sha
         if head != recheck:
             message = f"the head of pull request {pull_request} is {head[:12]} now, not {recheck[:12]}"
             raise UsageError(message, hint="Comment /perforch optimize again to measure the new head.")
@@ -46,7 +48,9 @@ def gate(name: str, payload: Path, recheck: str | None, pull_request: int | None
     if isinstance(event, str):
         decision = ignore(event)
     else:
-        entrance = door.Door(context.client(os.environ))
+        client = context.client(os.environ)
+        click.get_current_context().call_on_close(client.close)
+        entrance = door.Door(client)
         decision = entrance.decide(event)
         reply = entrance.act(decision)
         if reply:

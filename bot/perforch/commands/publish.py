@@ -73,6 +73,7 @@ def publish(
     from perforch.report import markdown
 
     client = context.client(os.environ)
+    click.get_current_context().call_on_close(client.close)
     links = context.links(os.environ)
     try:
         result = results.load(file)

@@ -70,6 +70,12 @@ class Client:
     pause: float = 1.0
     _http: httpx.Client | None = field(default=None, repr=False)
 
+    def close(self) -> None:
+        """Close the connections."""
+        if self._http is not None:
+            self._http.close()
+            self._http = None
+
     def path(self, tail: str) -> str:
         """`/repos/owner/name/<tail>`."""
         return f"{self.api_url.rstrip('/')}/repos/{self.repository}/{tail}"

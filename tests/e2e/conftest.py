@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from github_fake import Fake, Server, git
+
+FILES = {
+    "src/a.py": "def f(x):\n    out = []\n    for i in x:\n        out.append(i)\n    return out\n\n\n"
+    + "# pad\n" * 20,
+    "src/A.java": "class A {\n    int f(int x) {\n        int y = x;\n        return y;\n    }\n}\n",
+    "src/b.cpp": "int f(int x) {\n\tint y = x;\n\treturn y;\n}\n",
+    "src/c.go": "package c\n\nfunc F(x int) int {\n\ty := x\n\treturn y\n}\n",
+    "src/d.rs": "pub fn f(x: i32) -> i32 {\n    let y = x;\n    y\n}\n",
+    "docs/with space é.py": "def g():\n    return 1\n",
+}
+
+
+@pytest.fixture
+def make_fake(tmp_path: Path) -> Iterator[Callable[..., Fake]]:
+    """A served fake whose pull request changes every file of FILES by one line at its top."""
+    servers: list[Server] = []
+
+    def make(**options: object) -> Fake:
+        repo = tmp_path / f"repo{len(servers)}"
+        repo.mkdir()
+        git(repo, "init", "--quiet")
+        commit(repo, FILES, "base")
+        base = git(repo, "rev-parse", "HEAD")
+        changed = {
+            path: text.replace("x", "value", 1).replace("return 1", "return 2")
+            for path, text in FILES.items()
+        }
+        commit(repo, changed, "head")
+        fake = Fake(repo, base, git(repo, "rev-parse", "HEAD"), **options)  # type: ignore[arg-type]
+        servers.append(Server(fake))
+        return fake
+
+    yield make
+    for server in servers:
+        server.close()
+
+
+def commit(repo: Path, files: dict[str, str], message: str) -> None:
+    for path, text in files.items():
+        (repo / path).parent.mkdir(parents=True, exist_ok=True)
+        (repo / path).write_text(text, newline="")
+    git(repo, "add", "-A")
+    git(repo, "commit", "--quiet", "-m", message)
