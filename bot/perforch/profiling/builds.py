@@ -83,9 +83,18 @@ class Plan:
 
 
 def plan(
-    language: Language, programs: Sequence[Program], folder: Path, *, jobs: int, alone: bool, harness: Path
+    language: Language,
+    programs: Sequence[Program],
+    folder: Path,
+    *,
+    jobs: int,
+    alone: bool,
+    apart: bool,
+    harness: Path,
 ) -> Plan:
     """Write the sources of a batch into `folder` (seen as `/src` inside) and say how to build and run them."""
+    if language is Language.GO and apart and not alone:
+        return _go_apart(programs, folder, jobs, harness)
     writer = {Language.PYTHON: _python, Language.CPP: _cpp, Language.GO: _go, Language.RUST: _rust}[language]
     return writer(programs, folder, jobs, alone, harness)
 
@@ -139,8 +148,7 @@ def cpp_prelude(folder: Path) -> dict[str, Any]:
     return {"id": "prelude", "argv": ["sh", "-c", command]}
 
 
-def _go(programs: Sequence[Program], folder: Path, jobs: int, alone: bool, harness: Path) -> Plan:
-    result = Plan()
+def _write_go(programs: Sequence[Program], folder: Path, harness: Path) -> None:
     (folder / "go.mod").write_text("module hx\n\ngo 1.19\n")
     (folder / "assert").mkdir(exist_ok=True)
     (folder / "assert" / "assert.go").write_bytes((harness / "go" / "assert.go.txt").read_bytes())
@@ -149,6 +157,25 @@ def _go(programs: Sequence[Program], folder: Path, jobs: int, alone: bool, harne
         package.mkdir(exist_ok=True)
         (package / "solution.go").write_text(sources.go_file(program, program.key), encoding="utf-8")
         (package / "run.go").write_text(sources.go_run(program, program.key), encoding="utf-8")
+
+
+def _go_apart(programs: Sequence[Program], folder: Path, jobs: int, harness: Path) -> Plan:
+    """One call of the compiler, a binary a program."""
+    result = Plan()
+    _write_go(programs, folder, harness)
+    for program in programs:
+        (folder / f"main_{program.key}").mkdir(exist_ok=True)
+        (folder / f"main_{program.key}" / "main.go").write_text(sources.go_main([program.key]))
+        result.task(program, [f"{OUTPUT}/main_{program.key}", program.key], needs="mains", memory=_GO_MEMORY)
+    mains = [f"./main_{program.key}" for program in programs]
+    argv = ["go", "build", "-p", str(jobs), "-ldflags=-s -w", "-o", f"{OUTPUT}/", *mains]
+    result.add("mains", argv, programs, cwd=SOURCE)
+    return result
+
+
+def _go(programs: Sequence[Program], folder: Path, jobs: int, alone: bool, harness: Path) -> Plan:
+    result = Plan()
+    _write_go(programs, folder, harness)
     for number, chunk in enumerate(_chunks(programs, 1, alone=alone)):
         name = f"main{number}"
         (folder / name).mkdir(exist_ok=True)

@@ -92,9 +92,10 @@ class Checker:
         """Whether programs are compiled alone from the start.
 
         Rust candidates share a compilation too: modules cannot reach each other, nothing runs before `main`, and a
-        program that breaks the compilation is compiled alone.
+        program that breaks the compilation is compiled alone. Go candidates share one call of the compiler, but each
+        is linked into a binary of its own.
         """
-        return self._isolated and language is not Language.RUST
+        return self._isolated and language not in (Language.RUST, Language.GO)
 
     def _language(
         self, language: Language, programs: Sequence[Program], *, alone: bool
@@ -111,7 +112,13 @@ class Checker:
                 self._driver({"builds": [builds.cpp_prelude(work / "src")]}, work, building=True)
             while left:
                 plan = builds.plan(
-                    language, left, work / "src", jobs=self._jobs, alone=alone, harness=HARNESS
+                    language,
+                    left,
+                    work / "src",
+                    jobs=self._jobs,
+                    alone=alone,
+                    apart=self._isolated,
+                    harness=HARNESS,
                 )
                 broken = self._build(plan, work)
                 for key, ended in self._run(plan, work, broken):
