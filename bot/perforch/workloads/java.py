@@ -1,62 +1,64 @@
-"""Java: Maven, Gradle and plain javac projects. Tests run by reflection in our harness, repeated in one JVM for timing."""
+"""Java: plain javac, Maven and Gradle layouts; tests by a reflective harness, or by Maven where there is a pom.xml."""
 
 from __future__ import annotations
 
-import base64
 import secrets
 import threading
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from perforch.languages import syntax
 from perforch.result import Language
-from perforch.sandbox.spec import Command, Limits
-from perforch.workloads import builds, java_project
+from perforch.sandbox.spec import OUTPUT, Command, Limits
+from perforch.workloads import builds, java_build, java_project, java_report
 from perforch.workloads.model import ColdCheck, Failure, TestReport, TimedCommand
 from perforch.workloads.naming import callers, is_generic, naming
 from perforch.workloads.options import DEFAULT, Options
-from perforch.workloads.text import trimmed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from perforch.changes.function import Function
-    from perforch.sandbox.spec import Completed, Sandbox
+    from perforch.sandbox.spec import Sandbox
     from perforch.settings import LanguageSettings
-    from perforch.workloads.java_project import Build, Project
-    from perforch.workloads.model import TestOutcome, Tree
+    from perforch.workloads.java_build import Build
+    from perforch.workloads.java_project import Case, Project
+    from perforch.workloads.model import Tree
 
 MAX_TESTS = 200
-MIN_MS = 600.0  # below this a run is mostly class loading and compilation
-THREADS = 2  # the compiler threads work beside the program
-# One collector and a fixed heap, so that both sides differ by the program only.
-JVM = ("-ea", "-XX:+UseSerialGC", "-Xshare:auto", "-Xms128m", "-Xmx1g", "-XX:-UsePerfData")
-_HARNESS = Path(__file__).parent / "harness" / "java"
+MIN_MS = 1500.0  # shorter runs of a JVM are mostly the noise of its compiler threads
+_RESTARTS = 10
 
 
 def discover(
     sandbox: Sandbox, settings: LanguageSettings | None, tree: Tree, path: str, options: Options = DEFAULT
 ) -> JavaRunner | None:
     """A runner for the nearest project above `path`."""
-    return JavaRunner(sandbox, settings, java_project.find(tree, path), options)
+    project = java_project.find(tree, path)
+    return None if project is None else JavaRunner(sandbox, settings, project, options)
 
 
 class JavaRunner:
-    """Tests of one project."""
+    """Tests and workloads of one Java project."""
 
     def __init__(
-        self, sandbox: Sandbox, settings: LanguageSettings | None, project: Project, options: Options = DEFAULT
+        self,
+        sandbox: Sandbox,
+        settings: LanguageSettings | None,
+        project: Project,
+        options: Options = DEFAULT,
     ) -> None:
         self._sandbox = sandbox
+        self._settings = settings
         self._project = project
         self._options = options
         self._lock = threading.Lock()
-        self._builds: dict[str, tuple[threading.Lock, list[Build]]] = {}
+        self._builds: dict[str, Build] = {}
 
     @property
     def name(self) -> str:
         """The build system."""
-        return self._project.system
+        return self._project.kind
 
     @property
     def root(self) -> str:
@@ -64,138 +66,190 @@ class JavaRunner:
         return self._project.root or "."
 
     def tests_naming(self, tree: Tree, function: Function) -> tuple[str, ...]:
-        """Ids of the tests that name the method (and its class, where the method's name says little), or a caller in its class."""
-        cases = java_project.cases(tree, self._project.root)
-        files = {path: builds.read(tree.source / path) for path in cases}
-        owner = function.name.rpartition(".")[0].rpartition(".")[2]
+        """Ids (`Class#method`, or `Class` for a main method) of the tests that name the function, or a caller in its file."""
         simple = function.simple_name
-        names = {simple}
-        context = {owner} if is_generic(simple) or simple == owner else {owner, PurePosixPath(function.path).stem}
-        found = self._mentioned(cases, files, names, context)
+        owner = function.name.rpartition(".")[0].rpartition(".")[2]
+        cases = self._cases(tree)
+        files = {case.path: builds.read(tree.source / case.path) for case in cases}
+        own = files.pop(function.path, b"")
+        found = self._naming(cases, files, {simple}, owner)
         if not found:
             others = callers(Language.JAVA, builds.read(tree.source / function.path), simple)
-            found = self._mentioned(cases, files, set(others), context) if others else ()
+            found = self._naming(cases, files, set(others), owner) if others else ()
+        if not found and own:
+            found = self._naming(cases, {function.path: own}, {simple}, owner)
         return found[:MAX_TESTS]
 
     @staticmethod
-    def _mentioned(
-        cases: dict[str, tuple[str, ...]], files: dict[str, bytes], names: set[str], context: set[str]
+    def _naming(
+        cases: Sequence[Case], files: dict[str, bytes], names: set[str], owner: str
     ) -> tuple[str, ...]:
-        found: list[str] = []
+        generic = any(is_generic(name) or name == owner for name in names)
+        context = {owner} if owner and generic else set()
+        ids: list[str] = []
         for one in naming(Language.JAVA, files, names, context=context):
-            package = java_project.package_of(files[one.path])
-            prefix = f"{package}." if package else ""
-            found.append(f"{prefix}{one.definition.owner.replace('.', '$')}#{one.definition.simple_name}")
-        for path, ids in cases.items():
-            whole = [test for test in ids if "#" not in test]
-            if whole:
-                mentioned = syntax.identifiers(Language.JAVA, files[path])
-                if mentioned & names and mentioned & context:
-                    found += whole
-        return tuple(dict.fromkeys(found))
+            ids += [
+                case.id
+                for case in cases
+                if case.path == one.path and case.method and case.start == one.definition.start_byte
+            ]
+        for case in cases:
+            if case.method or case.path not in files:
+                continue
+            # Whatever a main method reaches in its own file counts as its text.
+            text = files[case.path]
+            mentioned = syntax.identifiers(Language.JAVA, text)
+            if mentioned & names and (not context or mentioned & context):
+                ids.append(case.id)
+        return tuple(dict.fromkeys(ids))
+
+    def _cases(self, tree: Tree) -> tuple[Case, ...]:
+        """Everything that runs: test methods, main methods in test files, checking main methods elsewhere."""
+        found: list[Case] = []
+        for path, text in java_project.sources(tree, self._project).items():
+            if not any(word in text for word in (b"@Test", b"Test;", b" main(", b"junit")):
+                continue
+            test = syntax.is_test_path(path) or PurePosixPath(path).stem.startswith("Test")
+            for case in java_project.cases(path, text):
+                checks = b"assert" in text or b"throw new AssertionError" in text or b"System.exit(1)" in text
+                if case.method or test or checks:
+                    found.append(case)
+        return tuple(found)
 
     def test(self, tree: Tree, tests: Sequence[str] | None = None) -> TestReport:
-        """Compile and run the tests, each class with a main method in a JVM of its own."""
+        """Compile everything and run the tests, assertions switched on."""
+        if self._project.kind == "maven":
+            return java_build.maven_test(
+                self._sandbox, self._project, tree, tests, self._options.test_seconds
+            )
         build = self._built(tree)
-        if not build.ok:
+        if build.errors:
             return TestReport(built=False, outcomes={}, failures=build.errors)
-        every = [test for ids in java_project.cases(tree, self._project.root).values() for test in ids]
-        chosen = every if tests is None else list(tests)
-        outcomes: dict[str, TestOutcome] = {}
-        failures: list[Failure] = []
-        stopped, seconds = "", 0.0
-        methods = [test for test in chosen if "#" in test]
-        for group in ([methods] if methods else []) + [[test] for test in chosen if "#" not in test]:
-            done, found = self._run(build, group)
+        return self._run(build, tests if tests is not None else [case.id for case in self._cases(tree)])
+
+    def _run(self, build: Build, tests: Sequence[str]) -> TestReport:
+        """Run to the end, in a new JVM after every test that ended the one before."""
+        total = java_report.Said()
+        left, stopped, seconds = tuple(tests), "", 0.0
+        for _ in range(_RESTARTS):
+            if not left:
+                break
+            mark = secrets.token_hex(16)
+            done = self._sandbox.run(self._java(build, ("test", "-", *left), stdin=mark.encode() + b"\n"))
+            said = java_report.read(done.stdout, mark)
+            asked, left = left, ()
+            if not said.ended:
+                left = java_report.unfinished(said, done)
+                if not said.found:
+                    said.failures += [Failure(test, builds.how_it_ended(done)) for test in asked]
+                    said.outcomes |= dict.fromkeys(asked, "failed")
+            total.outcomes |= said.outcomes
+            total.failures += said.failures
             stopped, seconds = stopped or done.stopped, seconds + done.seconds
-            for test in group:
-                outcome, message, trace = found.get(test, self._missing(test, done))
-                outcomes[test] = outcome
-                if outcome == "failed":
-                    failures.append(Failure(test, message, trace))
-        return TestReport(True, outcomes, tuple(failures[:50]), stopped, seconds)
-
-    @staticmethod
-    def _missing(test: str, done: Completed) -> tuple[TestOutcome, str, str]:
-        # A program of its own may end with System.exit(0); a method of a test class may not.
-        if "#" not in test and done.ok:
-            return "passed", "", ""
-        said = trimmed(done.stderr)
-        return "failed", f"{builds.how_it_ended(done)}{': ' + said if said else ''}", ""
-
-    def _run(self, build: Build, tests: Sequence[str]) -> tuple[Completed, dict[str, tuple[TestOutcome, str, str]]]:
-        nonce = secrets.token_hex(8)
-        done = self._sandbox.run(self._java(build, ("run", nonce, "1", *tests)))
-        found: dict[str, tuple[TestOutcome, str, str]] = {}
-        for line in done.stdout.decode("utf-8", "replace").splitlines():
-            parts = line.split("\t")
-            if parts[0] != nonce or len(parts) != 4 or parts[1] not in {"passed", "failed", "skipped"}:
-                continue
-            trace = base64.b64decode(parts[3]).decode("utf-8", "replace") if parts[3] else ""
-            message = trimmed(trace.split("\n\tat ", 1)[0])
-            found[parts[2]] = (parts[1], message, trimmed(trace))  # type: ignore[assignment]
-        return done, found
+            if done.stopped:
+                break
+        for test in left:
+            total.outcomes[test] = "failed"
+            total.failures.append(Failure(test, "not reached"))
+        for test in tests:
+            if test not in total.outcomes and not any(one.startswith(test + "#") for one in total.outcomes):
+                total.outcomes[test] = "failed"
+                total.failures.append(Failure(test, "this test was not found"))
+        return TestReport(
+            built=True,
+            outcomes=total.outcomes,
+            failures=tuple(total.failures[:50]),
+            stopped=stopped,
+            seconds=seconds,
+        )
 
     def timed(
         self, tree: Tree, tests: Sequence[str], *, repeat: int | None = None, min_ms: float = 200.0
     ) -> TimedCommand | None:
-        """The tests in one JVM, repeated; at least 600 ms, since shorter runs are mostly warming up."""
+        """One JVM that runs the tests `repeat` times; at least `MIN_MS` of work, whatever is asked."""
         build = self._built(tree)
-        if not build.ok or not tests:
+        if build.errors or not tests or not set(tests) <= self._run(build, tests).passed:
             return None
-        count = repeat
-        if count is None:
-            count = builds.calibrated(
-                self._sandbox, lambda times: self._timed_command(build, tests, times), max(min_ms, MIN_MS)
-            )
-        elif not self._sandbox.run(self._timed_command(build, tests, count)).ok:
-            count = None
+        count = self._count(build, tests, min_ms) if repeat is None else repeat
+        if repeat is not None and not self._sandbox.run(self._timed_command(build, tests, repeat)).ok:
+            return None
         if count is None:
             return None
-        shown = " ".join(tests[:5]) + (" ..." if len(tests) > 5 else "")
-        description = f"java {' '.join(JVM)} {shown}  # {count} times in one JVM"
-        return TimedCommand(self._timed_command(build, tests, count), count, description, threads=THREADS)
+        return TimedCommand(
+            self._timed_command(build, tests, count), count, self._description(tests, count), threads=2
+        )
+
+    def _count(self, build: Build, tests: Sequence[str], min_ms: float) -> int | None:
+        return builds.calibrated(
+            self._sandbox, lambda times: self._timed_command(build, tests, times), max(min_ms, MIN_MS)
+        )
 
     def cold_check(self, tree: Tree, tests: Sequence[str], repeat: int) -> ColdCheck | None:
-        """First round against the mean of the others."""
+        """First against later rounds in one JVM. The first round of any Java code is slow: compare with the baseline's."""
         build = self._built(tree)
-        nonce = secrets.token_hex(8)
-        done = self._sandbox.run(self._java(build, ("cold", nonce, str(max(2, repeat)), *tests)))
+        if build.errors:
+            return None
+        mark = secrets.token_hex(8)
+        command = self._timed_command(build, tests, max(2, repeat), mark=mark, mode="cold")
+        done = self._sandbox.run(command)
         for line in done.stdout.decode("utf-8", "replace").splitlines():
-            parts = line.split("\t")
-            if parts[0] == nonce and len(parts) == 3 and float(parts[2]) > 0:
-                return ColdCheck(float(parts[1]), float(parts[2]))
+            words = line.split()
+            if len(words) == 3 and words[0] == mark and done.ok and float(words[2]) > 0:
+                return ColdCheck(float(words[1]), float(words[2]))
         return None
 
     def profile(self, tree: Tree, tests: Sequence[str], function: Function) -> str:
         """No profiler is run for Java."""
         return ""
 
-    def _timed_command(self, build: Build, tests: Sequence[str], times: int) -> Command:
-        nonce = secrets.token_hex(8)
-        command = self._java(build, ("timed", nonce, str(times), *tests))
-        script = builds.script([command.argv], mark=nonce, ends=1, env={})
-        return Command(
-            ("/bin/sh", "-c", script.replace(builds.END, "/tmp/perforch-end")),  # noqa: S108: inside the sandbox
-            cwd=command.cwd,
-            mounts=command.mounts,
-            limits=command.limits,
-        )
-
-    def _java(self, build: Build, arguments: tuple[str, ...]) -> Command:
-        classpath = f"{java_project.HARNESS_CLASSES}:{build.classpath}"
-        return Command(
-            ("java", *JVM, "-cp", classpath, "PerforchHarness", *arguments),
-            cwd=self._project.home,
-            mounts=build.place.mounts(writable=False),
-            limits=Limits(wall_seconds=self._options.test_seconds, memory_bytes=3 * 1024**3),
-        )
-
     def _built(self, tree: Tree) -> Build:
-        place = builds.place(tree, "java")
+        tests = {case.path for case in self._cases(tree) if not case.method}
+        edits = {}
+        for path in tests:
+            text = builds.read(tree.source / path)
+            new = java_project.without_exit(text)
+            if new != text:
+                edits[path] = new
+        place = builds.place(tree, "java", edits)
+        key = str(place.source)
         with self._lock:
-            lock, made = self._builds.setdefault(str(place.source), (threading.Lock(), []))
-        with lock:
-            if not made:
-                made.append(java_project.build(self._sandbox, self._project, place, _HARNESS))
-            return made[0]
+            known = self._builds.get(key)
+        if known is None:
+            known = java_build.build(self._sandbox, self._project, tree, place)
+            with self._lock:
+                self._builds[key] = known
+        return known
+
+    def _java(self, build: Build, arguments: tuple[str, ...], *, stdin: bytes = b"") -> Command:
+        return Command(
+            argv=("java", *java_build.OPTIONS, "-ea", "-cp", build.classpath, "perforch.Harness", *arguments),
+            cwd=self._project.home,
+            mounts=(*build.place.mounts(writable=False), *build.mounts),
+            limits=Limits(wall_seconds=self._options.test_seconds, memory_bytes=3 * 1024**3),
+            stdin=stdin,
+        )
+
+    def _timed_command(
+        self, build: Build, tests: Sequence[str], times: int, *, mark: str = "", mode: str = "timed"
+    ) -> Command:
+        mark = mark or secrets.token_hex(8)
+        plain = self._java(build, (mode, mark, str(times), "/tmp/perforch-end", *tests))
+        text = builds.script([plain.argv], mark=mark, ends=1)
+        text += '\ncat "$e"' if mode == "cold" else ""
+        return Command(
+            argv=("/bin/sh", "-c", text),
+            cwd=plain.cwd,
+            mounts=plain.mounts,
+            limits=plain.limits,
+            env=plain.env,
+        )
+
+    def _description(self, tests: Sequence[str], count: int) -> str:
+        shown = " ".join(tests[:5]) + (" ..." if len(tests) > 5 else "")
+        times = f"  # {count} times in one JVM" if count > 1 else ""
+        where = f"cd {self._project.root} && " if self._project.root else ""
+        if self._project.kind == "maven":
+            return f"{where}mvn test -Dtest={','.join(tests[:5])}{times}"
+        if self._project.kind == "gradle":
+            return f"{where}gradle test {' '.join('--tests ' + test.replace('#', '.') for test in tests[:5])}{times}"
+        return f"{where}java -ea -cp {OUTPUT.lstrip('/')}/classes {shown}{times}"
