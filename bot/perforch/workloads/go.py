@@ -275,7 +275,9 @@ def _outcomes(
         if current and len(said.setdefault(current, [])) < 200:
             said[current].append(line)
     missing = [name for name in names if name not in reported]
-    crashed = current if current in missing else (missing[0] if missing else "")
+    # The runtime reports the failure of the test that panics before the process ends.
+    blamed = current in missing or reported.get(current) == "failed"
+    crashed = "" if not missing else current if blamed else missing[0]
     outcomes = dict(reported)
     if crashed:
         outcomes[crashed] = "failed"
