@@ -1,14 +1,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from typing import TYPE_CHECKING
+
 from github_fake import Fake, Server, git
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 FILES = {
     "src/a.py": "def f(x):\n    out = []\n    for i in x:\n        out.append(i)\n    return out\n\n\n"

@@ -14,9 +14,11 @@ import subprocess
 import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote, urlsplit
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 REPO = "acme/rows"
 
@@ -178,7 +180,7 @@ class Fake:
         for need in needs:
             scope, _, level = need.partition("=")
             have = self.permissions.get(scope, "")
-            if have == "write" or have == level:
+            if have in ("write", level):
                 return None
         headers = {"X-Accepted-GitHub-Permissions": "; ".join(needs)}
         answer = error(403, "Resource not accessible by integration")

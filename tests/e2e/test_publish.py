@@ -6,7 +6,7 @@ import contextlib
 import random
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from conftest import FILES, commit
@@ -18,7 +18,9 @@ from perforch.github.client import Client, Clock, PermissionDenied
 from perforch.github.publish import Report, Task, publish
 from perforch.report import inline, markdown
 from perforch.report.links import Links
-from perforch.result import Result
+
+if TYPE_CHECKING:
+    from perforch.result import Result
 
 Make = Callable[..., Fake]
 
