@@ -104,7 +104,8 @@ def order(
 def _shortlisted(entries: Sequence[Ranked], *, places: int) -> list[Ranked]:
     """The models with the best expected gain first, both parts in the order they had.
 
-    Cheap models that rarely succeed must not take all the places of a chain: price decides the order, not who is in it.
+    Cheap models that rarely succeed must not take all the places of a chain: price decides the order, not who
+    is in it.
     """
     promising = sorted(entries, key=lambda entry: -entry.terms["gain"] * entry.terms["chance"])[:places]
     return [
