@@ -16,8 +16,8 @@ SHA = "0123456789abcdef0123456789abcdef01234567"
     ("body", "expected"),
     [
         ("/perforch optimize", Command(Verb.OPTIMIZE)),
-        (f"\n\r\n/perforch  optimize {SHA} src/a.py::f --metric=cpu --stage refine\nmore", Command(Verb.OPTIMIZE, SHA, ("src/a.py::f",), "cpu", "refine")),
-        ("/perforch optimize a.cpp::ns::X::operator()", Command(Verb.OPTIMIZE, functions=("a.cpp::ns::X::operator()",))),
+        (f"\n\r\n/perforch  optimize {SHA} src/a.py::f --metric=cpu --stage refine\nmore", Command(Verb.OPTIMIZE, SHA, ("src/a.py::f",), "cpu", "refine")),  # noqa: E501
+        ("/perforch optimize a.cpp::X::operator()", Command(Verb.OPTIMIZE, functions=("a.cpp::X::operator()",))),
         (f"/perforch bench {SHA}", Command(Verb.BENCH, SHA)),
         ("/perforch status\r", Command(Verb.STATUS)),
         ("/perforch ignore a.go::T.M", Command(Verb.IGNORE, functions=("a.go::T.M",))),
@@ -39,7 +39,8 @@ def test_not_for_us(body: str) -> None:
 
 @pytest.mark.parametrize(
     "words",
-    ["", "optimise", "optimize $(id)", "optimize --config.x=1", "optimize --metric", "optimize --metric=wall", "optimize --metric cpu --metric cpu",
+    ["", "optimise", "optimize $(id)", "optimize --config.x=1", "optimize --metric", "optimize --metric=wall", 
+     "optimize --metric cpu --metric cpu",
      "optimize abc1234", f"optimize {SHA[:39]}", f"optimize {SHA} {SHA}", "optimize ../x::f", "optimize /etc/passwd::f", "optimize -x::f",
      "optimize a;b::f", "optimize а.py::f", "optimize \u202ea::f", "ignore", "ignore a::b c::d", "help me", "bench a.py::f", "optimize " + "a::b " * 30,
      "optimize " + "a" * 2000],
