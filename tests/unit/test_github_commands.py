@@ -39,10 +39,11 @@ def test_not_for_us(body: str) -> None:
 
 @pytest.mark.parametrize(
     "words",
-    ["", "optimise", "optimize $(id)", "optimize --config.x=1", "optimize --metric", "optimize --metric=wall", 
+    ["", "optimise", "optimize $(id)", "optimize --config.x=1", "optimize --metric", "optimize --metric=wall",
      "optimize --metric cpu --metric cpu",
      "optimize abc1234", f"optimize {SHA[:39]}", f"optimize {SHA} {SHA}", "optimize ../x::f", "optimize /etc/passwd::f", "optimize -x::f",
-     "optimize a;b::f", "optimize а.py::f", "optimize \u202ea::f", "ignore", "ignore a::b c::d", "help me", "bench a.py::f", "optimize " + "a::b " * 30,
+     "optimize a;b::f", "optimize а.py::f", "optimize \u202ea::f", "ignore", "ignore a::b c::d", "help me", "bench a.py::f",
+     "optimize " + "a::b " * 30,
      "optimize " + "a" * 2000],
 )  # fmt: skip
 def test_usage_errors_do_not_repeat_what_was_typed(words: str) -> None:
