@@ -29,6 +29,7 @@ FILES = {
 def make_fake(tmp_path: Path) -> Iterator[Callable[..., Fake]]:
     """A served fake whose pull request changes every file of FILES by one line at its top."""
     servers: list[Server] = []
+    fakes: list[Fake] = []
 
     def make(**options: object) -> Fake:
         repo = tmp_path / f"repo{len(servers)}"
@@ -43,11 +44,13 @@ def make_fake(tmp_path: Path) -> Iterator[Callable[..., Fake]]:
         commit(repo, changed, "head")
         fake = Fake(repo, base, git(repo, "rev-parse", "HEAD"), **options)  # type: ignore[arg-type]
         servers.append(Server(fake))
+        fakes.append(fake)
         return fake
 
     yield make
     for server in servers:
         server.close()
+    assert not [problem for fake in fakes for problem in fake.problems]
 
 
 def commit(repo: Path, files: dict[str, str], message: str) -> None:

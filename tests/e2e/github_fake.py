@@ -20,6 +20,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 if TYPE_CHECKING:
     from pathlib import Path
 
+import contract
+
 REPO = "acme/rows"
 
 
@@ -109,6 +111,7 @@ class Fake:
     reactions: list[tuple[int, str]] = field(default_factory=list)
     faults: list[Fault | None] = field(default_factory=list)
     log: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
     rejects: Any = None  # a function of a review comment: GitHub finds fault with it for reasons of its own
     next_id: int = 5_000_000_000  # beyond 32 bits, like real ids
     url: str = ""
@@ -408,11 +411,10 @@ class Server:
                         if self.headers.get("Authorization") != "Bearer secret":
                             answer = error(401, "Bad credentials")
                         else:
-                            answer = fake.handle(
-                                self.command,
-                                parts.path,
-                                parse_qs(parts.query),
-                                json.loads(raw) if raw else None,
+                            query, body = parse_qs(parts.query), json.loads(raw) if raw else None
+                            answer = fake.handle(self.command, parts.path, query, body)
+                            fake.problems += contract.problems(
+                                self.command, parts.path, query, body, answer.status
                             )
                     if fault is not None:
                         if fault.status == 0:
