@@ -1,172 +1,232 @@
-"""C++: programs of CTest, Make or single test files; main is repeated in one process by a preloaded library of ours."""
+"""C++: CMake, make and single test files; main functions and framework cases, repeated by a preloaded library."""
 
 from __future__ import annotations
 
+import re
 import secrets
 import shlex
 import threading
-from functools import partial
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from perforch.languages import syntax
 from perforch.result import Language
 from perforch.sandbox.spec import Command, Limits
-from perforch.workloads import builds, cpp_project
+from perforch.workloads import builds, cpp_build, cpp_command, cpp_project, cpp_report
 from perforch.workloads.model import ColdCheck, Failure, TestReport, TimedCommand
 from perforch.workloads.naming import callers, is_generic, naming
 from perforch.workloads.options import DEFAULT, Options
-from perforch.workloads.text import trimmed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from perforch.changes.function import Function
     from perforch.sandbox.spec import Completed, Sandbox
     from perforch.settings import LanguageSettings
-    from perforch.workloads.cpp_project import Build, Project, Test
+    from perforch.workloads.cpp_project import Build, Program, Project
     from perforch.workloads.model import TestOutcome, Tree
 
-MAX_TESTS = 100
-_END = "/tmp/perforch-end"  # noqa: S108: inside the sandbox
+MAX_TESTS = 200
+_RESTARTS = 10
+_TESTING = (b"main", b"TEST", b"SCENARIO", b"BOOST_")
 
 
 def discover(
     sandbox: Sandbox, settings: LanguageSettings | None, tree: Tree, path: str, options: Options = DEFAULT
 ) -> CppRunner | None:
-    """A runner for the project of `path`; None where nothing could test it."""
+    """A runner for the CMake project, Makefile or test files above `path`."""
     project = cpp_project.find(tree, path)
-    if project.system == "single" and not cpp_project.single_tests(tree, project.root):
-        return None
-    return CppRunner(sandbox, settings, project, options)
+    return None if project is None else CppRunner(sandbox, settings, project, options)
 
 
 class CppRunner:
-    """Tests of one project. One build serves tests and timing: Release with the project's own flags (single files: -O2)."""
+    """Tests and workloads of one C++ project; one optimised build, with assertions, serves both."""
 
     def __init__(
-        self, sandbox: Sandbox, settings: LanguageSettings | None, project: Project, options: Options = DEFAULT
+        self,
+        sandbox: Sandbox,
+        settings: LanguageSettings | None,
+        project: Project,
+        options: Options = DEFAULT,
     ) -> None:
         self._sandbox = sandbox
+        self._settings = settings
         self._project = project
         self._options = options
         self._lock = threading.Lock()
-        self._builds: dict[str, tuple[threading.Lock, list[Build]]] = {}
+        self._builds: dict[str, Build] = {}
+        self._loops: dict[frozenset[str], bool] = {}  # repeated by whole processes, by the tests
 
     @property
     def name(self) -> str:
         """The build system."""
-        return {"cmake": "cmake", "make": "make", "single": "g++"}[self._project.system]
+        return self._project.kind
 
     @property
     def root(self) -> str:
         """What tells this project from others."""
-        return self._project.root or "."
+        return "\0".join((self._project.root or ".", *self._project.tests))
 
     def tests_naming(self, tree: Tree, function: Function) -> tuple[str, ...]:
-        """Ids of the test programs (and CTest's single cases) whose sources name the function, or a caller in its file."""
-        build = self._built(tree)
-        if build.errors:
-            return self._named_statically(tree, function)
-        if self._project.system == "make":
-            return tuple(test.id for test in build.tests) if self._mentioning(tree, {function.simple_name}, function) else ()
-        found = self._by_names(tree, build, {function.simple_name}, function)
+        """Ids (framework case, CTest name or test file) of the tests that name the function, or a caller in its file.
+
+        The tree is built: only the build knows which files make a test program.
+        """
+        simple = function.simple_name
+        parts = function.name.split("::")
+        owner = parts[-2] if len(parts) > 1 and parts[-2][:1].isupper() else ""
+        programs = self._built(tree).programs
+        files = {
+            path: text
+            for path, text in builds.sources(tree, self._project.root, cpp_project.SUFFIXES).items()
+            if any(word in text for word in _TESTING)
+        }
+        found = self._naming(programs, files, {simple}, owner)
         if not found:
-            others = callers(Language.CPP, builds.read(tree.source / function.path), function.simple_name)
-            found = self._by_names(tree, build, set(others), function) if others else ()
+            others = callers(Language.CPP, builds.read(tree.source / function.path), simple)
+            found = self._naming(programs, files, set(others), owner) if others else ()
         return found[:MAX_TESTS]
 
-    def _named_statically(self, tree: Tree, function: Function) -> tuple[str, ...]:
-        """The tree does not build: what would be run if it did, as far as names tell."""
-        files = self._mentioning(tree, {function.simple_name}, function)
-        if self._project.system == "single":
-            return tuple(path for path in files if path in cpp_project.single_tests(tree, self._project.root))
-        if self._project.system == "make":
-            return (f"make {self._project.target}",) if files else ()
-        return tuple(PurePosixPath(path).stem for path in files)
-
-    def _mentioning(self, tree: Tree, names: set[str], function: Function) -> list[str]:
-        owner = function.name.rpartition("::")[0].rpartition("::")[2]
-        context = {owner} if owner and is_generic(function.simple_name) else set()
-        found = []
-        for path, text in builds.sources(tree, self._project.root, (*cpp_project.SUFFIXES, ".hpp", ".h")).items():
-            if path == function.path or not any(name.encode() in text for name in names):
+    def _naming(
+        self, programs: Sequence[Program], files: Mapping[str, bytes], names: set[str], owner: str
+    ) -> tuple[str, ...]:
+        context = {owner} if owner and any(is_generic(name) for name in names) else set()
+        cases = [one.definition for one in naming(Language.CPP, files, names, context=context)]
+        wanted = {name for one in cases for name in (one.name, one.simple_name)}
+        ids: list[str] = []
+        for program in programs:
+            if program.cases:
+                ids += [case for case in program.cases if cpp_command.bare(case) in wanted or case in wanted]
                 continue
-            mentioned = syntax.identifiers(Language.CPP, text)
-            stem = PurePosixPath(path).stem.lower()
-            looks = syntax.is_test_path(path) or "test" in stem
-            if looks and mentioned & names and (not context or mentioned & context):
-                found.append(path)
-        return found
-
-    def _by_names(self, tree: Tree, build: Build, names: set[str], function: Function) -> tuple[str, ...]:
-        files = self._mentioning(tree, names, function)
-        texts = {path: builds.read(tree.source / path) for path in files}
-        cases = {one.definition.name for one in naming(Language.CPP, texts, names)}
-        exact = [test.id for test in build.tests if test.id in cases or test.id.replace(".", "::") in cases]
-        if exact:
-            return tuple(exact)
-        chosen = [test.id for test in build.tests if set(test.sources) & set(files)]
-        if not chosen:
-            stems = {PurePosixPath(path).stem for path in files}
-            chosen = [test.id for test in build.tests if test.id in stems or PurePosixPath(test.argv[0]).name in stems]
-        return tuple(dict.fromkeys(chosen))
+            if cpp_command.bare(program.name) in wanted:
+                ids.append(program.name)
+                continue
+            for path in program.sources:
+                text = files.get(path, b"")
+                if not text or b"main" not in text:
+                    continue
+                mentioned = syntax.identifiers(Language.CPP, text)
+                if mentioned & names and (not context or mentioned & context):
+                    ids.append(program.name)
+        if not programs:
+            ids = [one.name for one in cases] or [
+                test
+                for test in self._project.tests
+                if syntax.identifiers(Language.CPP, files.get(test, b"")) & names
+            ]
+        return tuple(dict.fromkeys(ids))
 
     def test(self, tree: Tree, tests: Sequence[str] | None = None) -> TestReport:
-        """Build and run the test programs."""
+        """Build and run the tests."""
         build = self._built(tree)
-        if build.errors:
+        needed = tests is None or not set(tests) <= {one for program in build.programs for one in program.ids}
+        if build.errors and (needed or not build.programs):
             return TestReport(built=False, outcomes={}, failures=build.errors)
+        return self._report(build, tests)
+
+    def _report(self, build: Build, tests: Sequence[str] | None) -> TestReport:
         outcomes: dict[str, TestOutcome] = {}
         failures: list[Failure] = []
         stopped, seconds = "", 0.0
-        known = {test.id: test for test in build.tests}
-        for name in known if tests is None else tests:
-            if name not in known:
-                outcomes[name] = "failed"
-                failures.append(Failure(name, "this test was not found"))
+        for program in build.programs:
+            chosen = program.ids if tests is None else tuple(test for test in program.ids if test in tests)
+            if not chosen:
                 continue
-            done = self._sandbox.run(self._command(build, known[name].argv, known[name].cwd))
-            stopped, seconds = stopped or done.stopped, seconds + done.seconds
-            outcomes[name] = "passed" if done.ok else "failed"
-            if not done.ok:
-                failures.append(Failure(name, _said(done)))
-        return TestReport(True, outcomes, tuple(failures[:50]), stopped, seconds)
+            for done, found, told in self._outcomes(build, program, chosen):
+                for test, outcome in found.items():
+                    outcomes[test] = "failed" if "failed" in {outcome, outcomes.get(test)} else outcome
+                failures += told
+                stopped, seconds = stopped or done.stopped, seconds + done.seconds
+        for test in tests or ():
+            if test not in outcomes:
+                outcomes[test] = "failed"
+                failures.append(Failure(test, "this test was not found"))
+        return TestReport(
+            built=True, outcomes=outcomes, failures=tuple(failures[:50]), stopped=stopped, seconds=seconds
+        )
+
+    def _outcomes(
+        self, build: Build, program: Program, chosen: tuple[str, ...]
+    ) -> list[tuple[Completed, dict[str, TestOutcome], list[Failure]]]:
+        if program.framework != "gtest":
+            return [self._one(build, program, test) for test in chosen]
+        rounds = []
+        left = chosen
+        for _ in range(_RESTARTS):
+            done = self._sandbox.run(self._checked(build, program, left))
+            found, told, left = cpp_report.gtest(done, left)
+            if done.ok or done.stopped or not found:
+                found |= dict.fromkeys(left, "failed")
+                told += [Failure(test, builds.how_it_ended(done)) for test in left]
+                left = ()
+            elif done.returncode and not told and not left:
+                # Every case says that it passed, yet the program failed.
+                found |= dict.fromkeys(found, "failed")
+                told.append(cpp_report.plain(next(iter(found)), done))
+            rounds.append((done, found, told))
+            if not left:
+                break
+        else:
+            rounds.append(
+                (done, dict.fromkeys(left, "failed"), [Failure(test, "not reached") for test in left])
+            )
+        return rounds
+
+    def _one(
+        self, build: Build, program: Program, test: str
+    ) -> tuple[Completed, dict[str, TestOutcome], list[Failure]]:
+        done = self._sandbox.run(self._checked(build, program, (test,)))
+        text = (done.stdout + done.stderr).decode("utf-8", "replace")
+        if program.skip_status is not None and done.returncode == program.skip_status:
+            return done, {test: "skipped"}, []
+        good = bool(cpp_command.search(program.passes, text)) if program.passes else done.returncode == 0
+        good = good and not (program.fails and cpp_command.search(program.fails, text))
+        if (good != program.will_fail) and not done.stopped:
+            return done, {test: "passed"}, []
+        return done, {test: "failed"}, [cpp_report.plain(test, done)]
 
     def timed(
         self, tree: Tree, tests: Sequence[str], *, repeat: int | None = None, min_ms: float = 200.0
     ) -> TimedCommand | None:
-        """The programs with main repeated in one process; whole processes in a loop where that does not work."""
+        """The test programs one after the other, each calling its main `repeat` times; a loop of processes where main cannot be
+        called again.
+        """
         build = self._built(tree)
-        chosen = [test for test in build.tests if test.id in set(tests)]
-        if build.errors or not chosen or len(chosen) != len(set(tests)):
+        if not tests or not set(tests) <= self._report(build, tests).passed:
             return None
-        for inside in (True, False) if build.repeatable else (False,):
-            count = repeat
+        key = frozenset(tests)
+        with self._lock:
+            known = self._loops.get(key)
+        # Both sides of a comparison are repeated in the same way: the first tree decides.
+        for loop in (False, True) if known is None else (known,):
+            count = self._count(build, tests, loop, min_ms) if repeat is None else repeat
             if count is None:
-                make = partial(self._timed, build, chosen, inside=inside)
-                count = builds.calibrated(self._sandbox, make, min_ms)
-            elif not self._sandbox.run(self._timed(build, chosen, count, inside=inside)).ok:
-                count = None
-            if count is not None:
-                names = " ".join(shlex.join(test.argv).replace(cpp_project.BUILD, "build") for test in chosen[:3])
-                how = "in one process" if inside else "as processes"
-                return TimedCommand(
-                    self._timed(build, chosen, count, inside=inside), count, f"{names}  # {count} times {how}"
-                )
+                continue
+            command = self._timed_command(build, tests, count, loop=loop)
+            again = command if repeat is not None else self._timed_command(build, tests, count + 1, loop=loop)
+            if self._sandbox.run(again).ok:
+                with self._lock:
+                    self._loops[key] = loop
+                return TimedCommand(command, count, self._description(tests, count))
         return None
 
-    def cold_check(self, tree: Tree, tests: Sequence[str], repeat: int) -> ColdCheck | None:
-        """First call of main against the later ones."""
-        build = self._built(tree)
-        chosen = [test for test in build.tests if test.id in set(tests)]
-        if build.errors or not chosen or not build.repeatable:
+    def _count(self, build: Build, tests: Sequence[str], loop: bool, min_ms: float) -> int | None:
+        if not loop and any(program.may_exit for program in self._chosen(build, tests)):
             return None
-        done = self._sandbox.run(self._timed(build, chosen, max(2, repeat), inside=True, tell=True))
+        return builds.calibrated(
+            self._sandbox, lambda times: self._timed_command(build, tests, times, loop=loop), min_ms
+        )
+
+    def cold_check(self, tree: Tree, tests: Sequence[str], repeat: int) -> ColdCheck | None:
+        """First against later calls of main, as the preloaded library saw them."""
+        build = self._built(tree)
+        if any(program.may_exit for program in self._chosen(build, tests)):
+            return None
+        mark = secrets.token_hex(8)
+        done = self._sandbox.run(self._timed_command(build, tests, max(2, repeat), mark=mark, cold=True))
         first = rest = 0.0
         for line in done.stdout.decode("utf-8", "replace").splitlines():
             words = line.split()
-            if len(words) == 3 and len(words[0]) == 16:
+            if len(words) == 3 and words[0] == mark:
                 first, rest = first + float(words[1]), rest + float(words[2])
         return ColdCheck(first, rest) if done.ok and rest > 0 else None
 
@@ -174,38 +234,88 @@ class CppRunner:
         """No profiler is run for C++."""
         return ""
 
-    def _timed(self, build: Build, tests: Sequence[Test], times: int, *, inside: bool, tell: bool = False) -> Command:
-        if not inside:
-            lines = ["i=0", f"while [ $i -lt {times} ]; do"]
-            lines += [f"cd {shlex.quote(test.cwd)} && {shlex.join(test.argv)} >/dev/null 2>&1 || exit $?" for test in tests]
-            return self._command(build, ("/bin/sh", "-c", "\n".join([*lines, "i=$((i+1))", "done"])), self._project.home)
-        mark = secrets.token_hex(8)
-        env = f"env LD_PRELOAD={cpp_project.REPEAT} PERFORCH_REPEAT={times} PERFORCH_MARK={mark} PERFORCH_END={_END}"
-        lines = [f"rm -f {_END}"]
-        lines += [f"cd {shlex.quote(test.cwd)} && {env} {shlex.join(test.argv)} >/dev/null 2>&1 || exit $?" for test in tests]
-        # A program that leaves early with status 0 writes no mark and is no sample.
-        lines += ["n=0", f'while read -r m rest; do [ "$m" = {mark} ] || exit 97; n=$((n+1)); done <{_END} || exit 97']
-        lines += [f"[ $n = {len(tests)} ] || exit 97"] + ([f"cat {_END}"] if tell else [])
-        return self._command(build, ("/bin/sh", "-c", "\n".join(lines)), self._project.home)
-
-    def _command(self, build: Build, argv: tuple[str, ...], cwd: str) -> Command:
-        limits = Limits(wall_seconds=self._options.test_seconds)
-        # Make builds and tests in one place, so its runs may write there.
-        writable = self._project.system == "make"
-        return Command(argv, cwd=cwd, mounts=build.place.mounts(writable=writable), limits=limits)
-
     def _built(self, tree: Tree) -> Build:
         place = builds.place(tree, "cpp")
+        key = str(place.source)
         with self._lock:
-            lock, made = self._builds.setdefault(str(place.source), (threading.Lock(), []))
-        with lock:
-            if not made:
-                made.append(cpp_project.build(self._sandbox, self._project, place, tree))
-            return made[0]
+            known = self._builds.get(key)
+        if known is None:
+            known = cpp_build.build(self._sandbox, self._project, tree, place)
+            with self._lock:
+                self._builds[key] = known
+        return known
 
+    def _chosen(self, build: Build, tests: Sequence[str]) -> list[Program]:
+        return [program for program in build.programs if any(test in program.ids for test in tests)]
 
-def _said(done: Completed) -> str:
-    words = trimmed(done.stderr + b"\n" + done.stdout).strip()
-    if done.returncode > 128 or done.stopped:
-        return f"{builds.how_it_ended(done)}\n{words}".strip()
-    return words or builds.how_it_ended(done)
+    def _command(self, build: Build, program: Program | None, text: str, env: Mapping[str, str]) -> Command:
+        return Command(
+            argv=("/bin/sh", "-c", text),
+            cwd=program.cwd if program else self._project.home,
+            env=env,
+            mounts=(*build.place.mounts(writable=False), cpp_build.preload(self._sandbox, build.place)),
+            limits=Limits(wall_seconds=self._options.test_seconds),
+        )
+
+    def _checked(self, build: Build, program: Program, chosen: tuple[str, ...]) -> Command:
+        """One run that ends with status 97 when main did not return."""
+        words = shlex.join((*program.argv, *cpp_command.selection(program, chosen)))
+        if program.may_exit:
+            return self._command(build, program, f"exec {words}", program.env)
+        mark = secrets.token_hex(8)
+        text = (
+            f"{cpp_command.preloaded(mark, 1)} {words}; s=$?; [ $s = 0 ] || exit $s\n"
+            f'read -r m rest <{cpp_command.END} && [ "$m" = {mark} ] || exit {cpp_report.LEFT_EARLY}'
+        )
+        return self._command(build, program, text, program.env)
+
+    def _timed_command(
+        self,
+        build: Build,
+        tests: Sequence[str],
+        times: int,
+        *,
+        loop: bool = False,
+        mark: str = "",
+        cold: bool = False,
+    ) -> Command:
+        mark = mark or secrets.token_hex(8)
+        lines = [f"rm -f {cpp_command.END}"]
+        ends = 0
+        for program in self._chosen(build, tests):
+            words = shlex.join(
+                (
+                    *program.argv,
+                    *cpp_command.selection(program, tuple(one for one in program.ids if one in tests)),
+                )
+            )
+            own = " ".join(f"{name}={shlex.quote(value)}" for name, value in program.env.items())
+            start = (
+                f"env {own} "
+                if program.may_exit
+                else f"{cpp_command.preloaded(mark, 1 if loop else times, cold=cold)} {own} "
+            )
+            call = f"(cd {shlex.quote(program.cwd)} && exec {start}{words}) >/dev/null 2>&1 || exit $?"
+            lines.append(f"i=0; while [ $i -lt {times} ]; do {call}; i=$((i+1)); done" if loop else call)
+            if not program.may_exit:
+                ends += times if loop else 1
+        if ends:
+            lines += [
+                "n=0",
+                f'while read -r m rest; do [ "$m" = {mark} ] || exit 97; n=$((n+1)); done <{cpp_command.END} || exit 97',
+                f"[ $n = {ends} ] || exit 97",
+            ]
+        if cold:
+            lines.append(f"cat {cpp_command.END}")
+        return self._command(build, None, "\n".join(lines), {})
+
+    def _description(self, tests: Sequence[str], count: int) -> str:
+        shown = " ".join(tests[:5]) + (" ..." if len(tests) > 5 else "")
+        times = f"  # {count} times in one process" if count > 1 else ""
+        where = f"cd {self._project.root} && " if self._project.root else ""
+        if self._project.kind == "cmake":
+            pattern = "|".join(re.escape(test) for test in tests[:5])
+            return f"{where}cmake -S . -B build && cmake --build build && ctest --test-dir build -R '{pattern}'{times}"
+        if self._project.kind == "make":
+            return f"{where}make {self._project.target}  # {shown}{times}"
+        return f"{where}g++ -std=c++17 -O2 {shown} && ./a.out{times}"

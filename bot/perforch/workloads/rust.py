@@ -54,6 +54,7 @@ class RustRunner:
         self._options = options
         self._lock = threading.Lock()
         self._builds: dict[tuple[str, int, str], Build] = {}
+        self._loops: dict[frozenset[str], bool] = {}  # repeated by whole processes, by the tests
 
     @property
     def name(self) -> str:
@@ -92,18 +93,23 @@ class RustRunner:
         self, tree: Tree, tests: Sequence[str], *, repeat: int | None = None, min_ms: float = 200.0
     ) -> TimedCommand | None:
         """The release build of the tests, repeated in one process; a loop of processes where they cannot be called by name."""
-        for way in (self._repeating, self._looping):
-            prepared = way(tree, tests)
+        key = frozenset(tests)
+        with self._lock:
+            known = self._loops.get(key)
+        # Both sides of a comparison are repeated in the same way: the first tree decides.
+        for loop in (False, True) if known is None else (known,):
+            prepared = self._looping(tree, tests) if loop else self._repeating(tree, tests)
             if prepared is None:
                 continue
             build, chosen = prepared
             count = self._count(prepared, min_ms) if repeat is None else repeat
-            if repeat is not None and not self._sandbox.run(self._timed_command(build, chosen, repeat)).ok:
-                count = None
-            if count is not None:
-                return TimedCommand(
-                    self._timed_command(build, chosen, count), count, self._description(tests, count)
-                )
+            if count is None or not self._sandbox.run(self._timed_command(build, chosen, count)).ok:
+                continue
+            with self._lock:
+                self._loops[key] = loop
+            return TimedCommand(
+                self._timed_command(build, chosen, count), count, self._description(tests, count)
+            )
         return None
 
     def _count(self, prepared: tuple[Build, dict[str, tuple[str, ...]]], min_ms: float) -> int | None:

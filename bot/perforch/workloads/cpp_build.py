@@ -1,0 +1,260 @@
+"""Builds of C++ projects in the sandbox: CMake, make, or g++ by itself. Optimised, with assertions kept."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from perforch.errors import ToolMissingError
+from perforch.sandbox.spec import OUTPUT, SOURCE, Command, Mount
+from perforch.workloads import builds, cpp_project, cpp_report
+from perforch.workloads.cpp_project import Build, Program
+from perforch.workloads.model import Failure
+
+if TYPE_CHECKING:
+    from perforch.sandbox.spec import Completed, Sandbox
+    from perforch.workloads.builds import Place
+    from perforch.workloads.cpp_project import Project
+    from perforch.workloads.model import Tree
+
+_HARNESS = Path(__file__).parent / "harness" / "cpp"
+_BUILD = f"{OUTPUT}/build"
+_OPTION = re.compile(rb"(?i)^\s*option\s*\(\s*(\w*(?:BUILD|ENABLE|WITH)\w*TEST\w*)\s[^)]*\)", re.MULTILINE)
+# Release without NDEBUG: tests written with assert() would test nothing, and time nothing, with it.
+_RELEASE = (
+    "-DCMAKE_BUILD_TYPE=Release", "-DCMAKE_CXX_FLAGS_RELEASE=-O2", "-DCMAKE_C_FLAGS_RELEASE=-O2", "-DBUILD_TESTING=ON",
+    "-DFETCHCONTENT_FULLY_DISCONNECTED=ON",
+)  # fmt: skip
+
+
+def preload(sandbox: Sandbox, place: Place) -> Mount:
+    """Our library that repeats main, built where no untrusted program can write.
+
+    Raises:
+        ToolMissingError: there is no C compiler.
+    """
+    target = place.output.parent / f"{place.output.name}.harness"
+    mount = Mount(target, builds.HARNESS)
+    if (target / "repeat.so").is_file():
+        return mount
+    target.mkdir(parents=True, exist_ok=True)
+    done = sandbox.run(
+        Command(
+            argv=("gcc", "-O1", "-shared", "-fPIC", "-o", "/perforch/to/repeat.so",
+                  "/perforch/from/repeat.c", "-ldl"),
+            cwd="/",
+            mounts=(Mount(_HARNESS, "/perforch/from"), Mount(target, "/perforch/to", writable=True)),
+        )
+    )  # fmt: skip
+    if not done.ok:
+        message = "the C++ compiler of this machine cannot build a shared library"
+        raise ToolMissingError(message, hint="Install g++ with its C library headers (build-essential).")
+    return mount
+
+
+def build(sandbox: Sandbox, project: Project, tree: Tree, place: Place) -> Build:
+    """Build everything that tests; nothing built is run, except to list the cases of a framework."""
+    if project.kind == "cmake":
+        made = _cmake(sandbox, project, tree, place)
+    elif project.kind == "make":
+        made = _make(sandbox, project, tree, place)
+    else:
+        made = _single(sandbox, project, tree, place)
+    programs = tuple(_listed(sandbox, place, program) for program in made.programs)
+    return Build(place, programs, made.errors)
+
+
+def _run(sandbox: Sandbox, place: Place, argv: tuple[str, ...], cwd: str) -> Completed:
+    mounts = place.mounts(writable=True)
+    return sandbox.run(Command(argv=argv, cwd=cwd, mounts=mounts, limits=builds.BUILD_LIMITS))
+
+
+def _cmake(sandbox: Sandbox, project: Project, tree: Tree, place: Place) -> Build:
+    query = place.output / "build" / ".cmake" / "api" / "v1" / "query"
+    if not (place.output / "build").exists():
+        query.mkdir(parents=True)
+        (query / "codemodel-v2").touch()
+    lists = builds.sources(tree, project.root, ("CMakeLists.txt",)).values()
+    options = tuple(
+        f"-D{name.decode()}=ON"
+        for name in dict.fromkeys(one for text in lists for one in _OPTION.findall(text))
+    )
+    configure = ("cmake", "-S", project.home, "-B", _BUILD, *_RELEASE)
+    done = _run(sandbox, place, (*configure, *options), project.home)
+    if not done.ok and options:
+        done = _run(sandbox, place, configure, project.home)
+    if done.ok:
+        done = _run(sandbox, place, ("cmake", "--build", _BUILD, "--parallel", "2"), project.home)
+    if not done.ok:
+        return Build(place, errors=cpp_report.compiler_errors(done))
+    targets = _targets(place)
+    listing = _run(sandbox, place, ("ctest", "--show-only=json-v1"), _BUILD)
+    programs = _ctest(listing.stdout, targets, project, tree)
+    if not programs:
+        programs = [
+            Program(PurePosixPath(path).name, (path,), _BUILD, sources=sources)
+            for path, sources in targets.items()
+            if "test" in PurePosixPath(path).name.lower()
+        ]
+    return Build(place, tuple(programs))
+
+
+def _targets(place: Place) -> dict[str, tuple[str, ...]]:
+    """Sources of every executable by its path inside the sandbox, from CMake's file API."""
+    found = {}
+    for path in sorted((place.output / "build" / ".cmake" / "api" / "v1" / "reply").glob("target-*.json")):
+        try:
+            target = json.loads(builds.written(place.output, path))
+            if target["type"] != "EXECUTABLE":
+                continue
+            sources = tuple(str(one["path"]) for one in target["sources"])
+            for artifact in target["artifacts"]:
+                where = str(artifact["path"])
+                found[where if where.startswith("/") else f"{_BUILD}/{where}"] = sources
+        except (ValueError, KeyError, TypeError, RecursionError):
+            continue
+    return found
+
+
+def _ctest(stdout: bytes, targets: dict[str, tuple[str, ...]], project: Project, tree: Tree) -> list[Program]:
+    try:
+        entries = json.loads(stdout)["tests"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return []
+    programs = []
+    for entry in entries:
+        command = [str(word) for word in entry.get("command", [])]
+        properties: dict[str, Any] = {one["name"]: one["value"] for one in entry.get("properties", [])}
+        if not command or properties.get("DISABLED"):
+            continue
+        inside = project.root + "/" if project.root else ""
+        sources = tuple(one if one.startswith("/") else inside + one for one in targets.get(command[0], ()))
+        texts = [builds.read(tree.source / one) for one in sources]
+        programs.append(
+            Program(
+                name=str(entry["name"]),
+                argv=tuple(command),
+                cwd=str(properties.get("WORKING_DIRECTORY") or _BUILD),
+                sources=sources,
+                env=dict(str(one).partition("=")[::2] for one in properties.get("ENVIRONMENT", [])),
+                will_fail=bool(properties.get("WILL_FAIL")),
+                skip_status=properties.get("SKIP_RETURN_CODE"),
+                passes="|".join(map(str, properties.get("PASS_REGULAR_EXPRESSION", []))),
+                fails="|".join(map(str, properties.get("FAIL_REGULAR_EXPRESSION", []))),
+                may_exit=not sources or cpp_project.may_exit(texts),
+            )
+        )
+    return programs
+
+
+def _make(sandbox: Sandbox, project: Project, tree: Tree, place: Place) -> Build:
+    dry = _run(sandbox, place, ("make", "-n", project.target), project.home)
+    lines = [
+        line.strip().lstrip("@-")
+        for line in dry.stdout.decode("utf-8", "replace").replace("\\\n", " ").split("\n")
+    ]
+    commands = []
+    for line in lines:
+        for part in re.split(r"&&|;", line):
+            words = part.split()
+            if (
+                words
+                and re.match(r"(\./)?[\w./-]*$", words[0])
+                and (words[0].startswith("./") or "/" in words[0])
+            ) and not words[0].startswith("/"):
+                commands.append(words)
+    names = list(dict.fromkeys(PurePosixPath(words[0]).as_posix() for words in commands))
+    done = _run(sandbox, place, ("make", "-j2", *names), project.home)
+    if not done.ok and b"No rule to make target" in done.stderr:
+        done = _run(sandbox, place, ("make", "-j2"), project.home)
+    if not done.ok:
+        return Build(place, errors=cpp_report.compiler_errors(done))
+    programs = []
+    files = builds.sources(tree, project.root, cpp_project.SUFFIXES)
+    for words in commands:
+        name = PurePosixPath(words[0]).as_posix()
+        sources = tuple(path for path in files if PurePosixPath(path).stem == PurePosixPath(name).name)
+        argv = (f"{project.home}/{name}", *words[1:])
+        leaves = not sources or cpp_project.may_exit([files[path] for path in sources])
+        programs.append(Program(name, argv, project.home, sources=sources, may_exit=leaves))
+    if not programs:
+        words_ = f"make {project.target} runs no program that could be found"
+        return Build(place, errors=(Failure("build", words_),))
+    return Build(place, tuple(programs))
+
+
+def _single(sandbox: Sandbox, project: Project, tree: Tree, place: Place) -> Build:
+    programs: list[Program] = []
+    errors: list[Failure] = []
+    for number, test in enumerate(project.tests):
+        text = builds.read(tree.source / test)
+        others = cpp_project.linked(tree, project, test)
+        output = f"{OUTPUT}/test{number}"
+        libraries: tuple[str, ...] = ()
+        if b"gtest/gtest.h" in text or b"gmock/gmock.h" in text:
+            mains = () if re.search(rb"\bint\s+main\s*\(", text) else ("-lgtest_main",)
+            libraries = (*mains, *(("-lgmock",) if b"gmock/gmock.h" in text else ()), "-lgtest")
+        elif re.search(rb"#\s*include\s*<catch2/catch_test_macros", text):
+            libraries = ("-lCatch2Main", "-lCatch2")
+        includes = (f"-I{folder}" for folder in cpp_project.folders(tree, project, test))
+        sources = (test, *others)
+        done = _run(
+            sandbox,
+            place,
+            ("g++", "-std=c++17", "-O2", "-g1", "-w", "-pthread", *includes, *(f"{SOURCE}/{one}" for one in sources),
+             "-o", output, *libraries),
+            project.home,
+        )  # fmt: skip
+        if done.ok:
+            programs.append(
+                Program(test, (output,), project.home, sources=sources, may_exit=cpp_project.may_exit([text]))
+            )
+        else:
+            errors += cpp_report.compiler_errors(done)
+    return Build(place, tuple(programs), tuple(errors))
+
+
+def _listed(sandbox: Sandbox, place: Place, program: Program) -> Program:
+    """The program with the cases of its framework; entries that already choose one are left as they are."""
+    where = program.argv[0]
+    if len(program.argv) > 1 or not where.startswith((OUTPUT + "/", SOURCE + "/")):
+        return program
+    root, prefix = (place.output, OUTPUT) if where.startswith(OUTPUT + "/") else (place.source, SOURCE)
+    framework = cpp_project.framework_of(_binary(root, root / where.removeprefix(prefix + "/")))
+    if not framework:
+        return program
+
+    def said(*arguments: str) -> Completed:
+        mounts = place.mounts(writable=False)
+        return sandbox.run(Command(argv=(where, *arguments), cwd=program.cwd, env=program.env, mounts=mounts))
+
+    if framework == "gtest":
+        cases = cpp_report.gtest_listed(said("--gtest_list_tests").stdout)
+    elif framework == "doctest":
+        cases = cpp_report.doctest_listed(said("--list-test-cases", "--no-colors=true").stdout)
+    else:
+        old = said("--list-test-names-only")
+        listing = (
+            old
+            if old.stdout and b"nrecogni" not in old.stderr + old.stdout
+            else said("--list-tests", "--verbosity", "quiet")
+        )
+        cases = cpp_report.catch_listed(listing.stdout)
+    return Program(
+        program.name, program.argv, program.cwd, framework if cases else "", program.sources, cases, program.env,
+        may_exit=program.may_exit,
+    )  # fmt: skip
+
+
+def _binary(root: Path, path: Path) -> bytes:
+    try:
+        real = path.resolve(strict=True)
+        return (
+            real.read_bytes()
+            if real.is_relative_to(root.resolve()) and real.stat().st_size < 256 * 1024**2
+            else b""
+        )
+    except (OSError, RuntimeError):
+        return b""
