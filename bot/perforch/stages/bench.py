@@ -57,12 +57,6 @@ class _Launcher:
         command = self.timed.command
         return self.sandbox.launch(replace(command, env={**command.env, **seed_env(seed)}))
 
-    def launch_with(self, seed: int, prefix: tuple[str, ...]) -> Launch:
-        """The same run under a tool, such as valgrind."""
-        command = self.timed.command
-        instrumented = replace(command, argv=(*prefix, *command.argv))
-        return self.sandbox.launch(replace(instrumented, env={**command.env, **seed_env(seed)}))
-
 
 class Bench:
     """Serial access to the reserved CPUs.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from perforch.result import Metric, Outcome, Stage
+from perforch.result import Language, Metric, Outcome, Stage
 from perforch.stages import prompting
 from perforch.stages.attempts import Tried, attempt
 
@@ -121,7 +121,9 @@ async def _measure(
         return tried.rejected(
             Outcome.TESTS_FAILED, "its tests fail when they are repeated in one process"
         ), None
-    cold = await context.work(runner.cold_check, tree, tests, timed.repeat)
+    # A JVM's first call is slow for reasons of its own; there the static policy stands alone.
+    warms = current.function.language is Language.JAVA
+    cold = None if warms else await context.work(runner.cold_check, tree, tests, timed.repeat)
     if cold is not None:
         known = await context.work(runner.cold_check, current.tree, tests, timed.repeat)
         if known is not None and keeps_results(known, cold):
@@ -190,6 +192,6 @@ def proven(trial: Trial, metric: Metric) -> str:
     bound = (
         ""
         if found.ci_low is None
-        else f" (at least {found.ci_low:.2f}× at {found.confidence or 0.99:.0%} confidence)"
+        else f" (at least {found.ci_low:.2f}× at {(found.confidence or 0.99) * 100:g} % confidence)"
     )
     return f"{found.ratio:.2f}× {noun}{bound}; all tests pass"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from perforch.errors import PerforchError
+from perforch.languages import syntax
 from perforch.measure.model import Decision
 from perforch.report.patch import patch
 from perforch.report.suggestions import suggest
@@ -58,6 +59,12 @@ def choose_stage(function: Function, tests: Sequence[str], report: TestReport) -
     return Stage.REFINE
 
 
+def is_trivial(function: Function) -> bool:
+    """True for a body without calls, loops, branches and operators, such as an empty constructor."""
+    found = syntax.features(function.language, function.source.encode())
+    return not (found.calls - {function.simple_name}) and not (found.loops or found.branches or found.operators)
+
+
 async def walk(context: Context, subject: Subject, hunks: Hunks, wanted: Stage | None) -> Walked:
     """Take one function through its stages.
 
@@ -75,6 +82,8 @@ async def _walk(context: Context, subject: Subject, hunks: Hunks, wanted: Stage 
     if subject.exercise.runner is None or not (subject.exercise.tests or subject.exercise.configured):
         return Walked(_result(subject, None, Verdict.NOT_MEASURABLE, subject.exercise.reason))
     stage = choose_stage(function, subject.exercise.tests, subject.head.report)
+    if stage is Stage.REFINE and is_trivial(function):
+        return Walked(_result(subject, stage, Verdict.SKIPPED, "the body does nothing that could be done faster"))
     if stage is None:
         reason = "the head revision does not build, and the errors are not in this file"
         return Walked(_result(subject, None, Verdict.SKIPPED, reason))
