@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+
 from perforch.changes.function import Function
 from perforch.result import Language
 from perforch.sandbox import open_sandbox
@@ -122,7 +123,9 @@ def test_a_failure_and_a_compiler_error_are_told(sandbox: Sandbox, tmp_path: Pat
         ("{ loop { std::hint::spin_loop() } }", "did not finish"),
     ],
 )
-def test_tests_that_do_not_end_keep_their_ids(sandbox: Sandbox, tmp_path: Path, body: str, words: str) -> None:
+def test_tests_that_do_not_end_keep_their_ids(
+    sandbox: Sandbox, tmp_path: Path, body: str, words: str
+) -> None:
     bad = tree(tmp_path / "bad", body)
     runner = found(sandbox, bad, options=Options(test_seconds=1.0))
     report = runner.test(bad)

@@ -22,7 +22,7 @@ SUFFIXES = (".cpp", ".cc", ".cxx", ".c++", ".C")
 HEADERS = (".h", ".hpp", ".hh", ".hxx", ".ipp", ".tpp")
 MAKEFILES = ("GNUmakefile", "makefile", "Makefile")
 _INCLUDE = re.compile(rb'^\s*#\s*include\s*"([^"]+)"', re.MULTILINE)
-_MAIN = re.compile(rb"^\s*(?:int|auto)\s+main\s*\(", re.MULTILINE)
+_MAIN = re.compile(rb"\b(?:int|auto)\s+main\s*\(")
 _FRAMEWORK_MAIN = re.compile(
     rb"CATCH_CONFIG_MAIN|DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN|#\s*include\s*[<\"](?:gtest/gtest|gmock/gmock|catch2?/)"
 )

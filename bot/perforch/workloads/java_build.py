@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 OPTIONS = ("-XX:+UseSerialGC", "-Xshare:auto", "-Xms256m", "-Xmx1024m", "-Xss4m", "-XX:-UsePerfData")
 _JAVAC = ("-J-XX:+UseSerialGC", "-J-XX:TieredStopAtLevel=1", "-J-Xshare:auto", "-J-XX:-UsePerfData")
 _CLASS_PATH = re.compile(r"-classpath (\S*test-classes\S*)")
+_REPOSITORY = "/perforch/m2"
 _SOURCE = Path(__file__).parent / "harness" / "java"
 
 
@@ -95,12 +96,16 @@ def _mvn(
         message = f"mvn is not installed, and {project.root or 'the repository'} is a Maven project"
         raise ToolMissingError(message, hint="Install Maven and fill its local repository: mvn test-compile.")
     limits = builds.BUILD_LIMITS
+    repository = Path.home() / ".m2" / "repository"
+    # Maven goes by the account's home directory, which the sandbox does not have.
+    shared = (Mount(repository, _REPOSITORY),) if repository.is_dir() else ()
+    where = (f"-Dmaven.repo.local={_REPOSITORY}",) if shared else ()
     return sandbox.run(
         Command(
-            argv=("mvn", "-o", "-B", "-Dstyle.color=never", *arguments),
+            argv=("mvn", "-o", "-B", "-Dstyle.color=never", "-Duser.home=/tmp", *where, *arguments),
             cwd=project.home,
             env={"MAVEN_OPTS": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"},
-            mounts=place.mounts(writable=True),
+            mounts=(*place.mounts(writable=True), *shared),
             limits=type(limits)(wall_seconds=seconds, memory_bytes=limits.memory_bytes, processes=1024),
         )
     )
@@ -115,7 +120,10 @@ def _maven(sandbox: Sandbox, project: Project, place: Place, harness: Mount) -> 
         return Build(
             place, errors=(Failure("build", "Maven did not say which class path it compiles the tests with"),)
         )
-    return Build(place, ":".join([*filter(None, paths[-1].split(":")), builds.HARNESS]), (harness,))
+    entries = [*filter(None, paths[-1].split(":")), builds.HARNESS]
+    repository = Path.home() / ".m2" / "repository"
+    shared = (Mount(repository, _REPOSITORY),) if repository.is_dir() else ()
+    return Build(place, ":".join(entries), (harness, *shared))
 
 
 def maven_errors(done: Completed) -> tuple[Failure, ...]:
