@@ -43,7 +43,8 @@ NEVER = {
 
 
 def modules() -> list[Path]:
-    return sorted(PACKAGE.rglob("*.py"))
+    # What lies under `harness` is data: programs that run inside the sandbox, beside the tests they drive.
+    return sorted(path for path in PACKAGE.rglob("*.py") if "harness" not in path.parts)
 
 
 def room(path: Path) -> str:
@@ -89,12 +90,22 @@ def test_only_the_command_line_catches_everything_and_prints() -> None:
             continue
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.ExceptHandler):
-                names = {name.id for name in ast.walk(node.type) if isinstance(name, ast.Name)} if node.type else {"bare"}
-                assert not names & {"bare", "Exception", "BaseException"}, f"{path}:{node.lineno}: broad except"
+                names = (
+                    {name.id for name in ast.walk(node.type) if isinstance(name, ast.Name)}
+                    if node.type
+                    else {"bare"}
+                )
+                assert not names & {"bare", "Exception", "BaseException"}, (
+                    f"{path}:{node.lineno}: broad except"
+                )
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
                 assert node.func.id != "print", f"{path}:{node.lineno}: print"
 
 
 def test_modules_are_small() -> None:
-    long = {str(path.relative_to(PACKAGE)): count for path in modules() if (count := len(path.read_text().splitlines())) > 350}
+    long = {
+        str(path.relative_to(PACKAGE)): count
+        for path in modules()
+        if (count := len(path.read_text().splitlines())) > 350
+    }
     assert not long

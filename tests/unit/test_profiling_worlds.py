@@ -13,7 +13,7 @@ MEMORY = Memory.load()
 @pytest.fixture(scope="module")
 def easy() -> dict[str, list[Outcome]]:
     found: dict[str, list[Outcome]] = {}
-    for seed, language in enumerate(("python", "cpp", "java")):
+    for seed, language in enumerate(("python", "cpp", "java", "go", "rust")):
         made = world(MEMORY, tau=0.0, hardness=0.0, language=language, seed=seed)
         for name, outcome in play(made, ("paper", "best-of-n", "cost"), problems=1500).items():
             found.setdefault(name, []).append(outcome)

@@ -8,7 +8,9 @@ from perforch.workloads.model import Failure, TestReport
 
 
 def report(built: bool = True, stopped: str = "", **outcomes: str) -> TestReport:
-    failures = tuple(Failure(test, f"{test} is wrong") for test, outcome in outcomes.items() if outcome == "failed")
+    failures = tuple(
+        Failure(test, f"{test} is wrong") for test, outcome in outcomes.items() if outcome == "failed"
+    )
     return TestReport(built=built, outcomes=outcomes, failures=failures, stopped=stopped)  # type: ignore[arg-type]
 
 
@@ -27,7 +29,11 @@ BASE = Baseline(report(a="passed", b="failed", c="skipped", d="passed"), flaky=f
         (report(a="passed", b="failed", c="skipped", d="failed"), (), None),  # d is flaky
         (report(a="passed", b="failed", c="skipped"), (), None),  # d is flaky and missing
         (report(a="passed", b="failed", c="skipped", d="passed"), ("c",), None),  # skipped everywhere
-        (report(a="passed", b="failed", c="skipped", d="passed", stopped="timeout"), (), Outcome.TESTS_FAILED),
+        (
+            report(a="passed", b="failed", c="skipped", d="passed", stopped="timeout"),
+            (),
+            Outcome.TESTS_FAILED,
+        ),
         (report(built=False), (), Outcome.DOES_NOT_COMPILE),
     ],
 )

@@ -24,6 +24,7 @@ FALLBACK_PRICE = 0.01  # USD a call, where neither caller, evidence, settings no
 TYPICAL_TOKENS = 1500  # in and out, of one call
 STYLE = 0.1  # the most that people's reactions can take off a value
 LIMIT = 5  # the paper asks at most five models a stage
+SHORTLIST = 4  # of a chain, chosen by promise and ordered by price (simulated: 0.1 points and 22 % of the money; five: 0.3 points, 22 %)
 STRATEGIES = ("paper", "cost", "best-of-n")
 
 
@@ -97,7 +98,7 @@ def order(
     ranked.sort(key=lambda pair: (-round(pair[0].score, 12), *(-tie for tie in pair[1]), pair[0].name))
     entries = [entry for entry, _ in ranked]
     if strategy == "cost":
-        entries = _shortlisted(entries, places=max(limit or 0, LIMIT - len(failed), 1))
+        entries = _shortlisted(entries, places=max(SHORTLIST - len(failed), 1))
     return tuple(entries[:limit])
 
 

@@ -102,9 +102,7 @@ class ConfiguredRunner:
         if build is not None and not build.ok:
             return _failed_build(build)
         return _by_status(
-            self._sandbox.run(
-                self._commands.command(tree, self._entry.command, "workload", writable=False)
-            ),
+            self._sandbox.run(self._commands.command(tree, self._entry.command, "workload", writable=False)),
             WORKLOAD,
         )
 
@@ -179,7 +177,11 @@ class CustomTestRunner:
 def _failed_build(done: Completed) -> TestReport:
     words = trimmed(done.stderr or done.stdout) or f"the build ended with exit status {done.returncode}"
     return TestReport(
-        built=False, outcomes={}, failures=(Failure("build", words),), stopped=done.stopped, seconds=done.seconds
+        built=False,
+        outcomes={},
+        failures=(Failure("build", words),),
+        stopped=done.stopped,
+        seconds=done.seconds,
     )
 
 

@@ -30,7 +30,12 @@ MODULES = {
 
 class _LanguageModule(Protocol):
     def discover(
-        self, sandbox: Sandbox, settings: LanguageSettings | None, tree: Tree, path: str, options: Options = ...
+        self,
+        sandbox: Sandbox,
+        settings: LanguageSettings | None,
+        tree: Tree,
+        path: str,
+        options: Options = ...,
     ) -> Runner | None: ...
 
 
@@ -68,7 +73,9 @@ def _by_tests(
     for path in _upwards(function.path):
         runner = _runner(sandbox, section, tree, function.language, path, options)
         if runner is None:
-            reason = f"no {function.language.value} build or test system was found above {function.path}; {remedy}"
+            reason = (
+                f"no {function.language.value} build or test system was found above {function.path}; {remedy}"
+            )
             continue
         tests = runner.tests_naming(tree, function)
         if tests:

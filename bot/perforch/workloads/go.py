@@ -112,7 +112,7 @@ class GoRunner:
     def test(self, tree: Tree, tests: Sequence[str] | None = None) -> TestReport:
         """Build the packages that are needed and run their tests."""
         cases = go_project.cases(tree, self._module)
-        wanted = self._by_package(tests) if tests is not None else {package: None for package in cases}
+        wanted = self._by_package(tests) if tests is not None else dict.fromkeys(cases)
         build = self._built(tree)
         if build.errors:
             return TestReport(built=False, outcomes={}, failures=build.errors)
@@ -182,7 +182,9 @@ class GoRunner:
             return None
         mark = secrets.token_hex(8)
         env = {"PERFORCH_REPEAT": str(min(max(2, repeat), 10_000)), "PERFORCH_MARK": mark}
-        done = self._sandbox.run(self._binary(build, package, ("-test.run", _pattern([_COLD_NAME]), "-test.v"), env))
+        done = self._sandbox.run(
+            self._binary(build, package, ("-test.run", _pattern([_COLD_NAME]), "-test.v"), env)
+        )
         for line in done.stdout.decode("utf-8", "replace").splitlines():
             words = line.split()
             if len(words) == 3 and words[0] == mark and float(words[2]) > 0:
@@ -214,7 +216,13 @@ class GoRunner:
     def _timed_command(self, build: Build, wanted: Mapping[str, Sequence[str]], times: int) -> Command:
         lines = []
         for package, names in wanted.items():
-            command = (build.binaries[package], "-test.run", _pattern(names), f"-test.count={times}", "-test.paniconexit0")
+            command = (
+                build.binaries[package],
+                "-test.run",
+                _pattern(names),
+                f"-test.count={times}",
+                "-test.paniconexit0",
+            )
             folder = f"{self._module.home}/{self._module.folder(package)}"
             lines.append(f"cd {shlex.quote(folder)} && {shlex.join(command)} >/dev/null 2>&1 || exit $?")
         return self._command(build, ("/bin/sh", "-c", "\n".join(lines)), self._module.home)
@@ -287,7 +295,11 @@ def _outcomes(
             words = trimmed("\n".join(said.get(name, []))).strip()
             error = trimmed(done.stderr) if name == crashed else ""
             ended_early = builds.how_it_ended(done) if name == crashed and not error else ""
-            first = next((line for line in error.splitlines() if line.startswith(("panic:", "fatal error:"))), "")
-            message = "\n".join(part for part in (words, first, ended_early) if part) or error or "the test failed"
+            first = next(
+                (line for line in error.splitlines() if line.startswith(("panic:", "fatal error:"))), ""
+            )
+            message = (
+                "\n".join(part for part in (words, first, ended_early) if part) or error or "the test failed"
+            )
             told[name] = (message, error)
     return outcomes, told, tuple(name for name in missing if name != crashed)

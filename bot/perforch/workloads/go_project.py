@@ -78,7 +78,8 @@ def test_files(tree: Tree, module: Module) -> dict[str, bytes]:
     nested = [
         str(PurePosixPath(path).parent)
         for path in builds.sources(tree, module.root, ("go.mod",))
-        if str(PurePosixPath(path).parent) not in {module.root, "."} or (module.root and str(PurePosixPath(path).parent) == ".")
+        if str(PurePosixPath(path).parent) not in {module.root, "."}
+        or (module.root and str(PurePosixPath(path).parent) == ".")
     ]
     return {
         path: text
@@ -115,7 +116,15 @@ def build(sandbox: Sandbox, module: Module, place: Place, packages: list[str], o
         target = f"{OUTPUT}/{number}.test"
         # No vet: it judges style; -trimpath: the same binary whatever the place.
         argv = ("go", "test", "-c", "-vet=off", "-trimpath", "-o", target, module.folder(package))
-        done = sandbox.run(Command(argv, cwd=module.home, env=environment(place, module), mounts=mounts, limits=builds.BUILD_LIMITS))
+        done = sandbox.run(
+            Command(
+                argv,
+                cwd=module.home,
+                env=environment(place, module),
+                mounts=mounts,
+                limits=builds.BUILD_LIMITS,
+            )
+        )
         if done.ok:
             binaries[package] = target
         else:
@@ -150,4 +159,7 @@ def _errors(done: Completed, module: Module) -> list[Failure]:
     if not found:
         said = builds.how_it_ended(done) if done.stopped else trimmed(text)
         return [Failure("build", said)]
-    return [Failure(prefix + name, f"{prefix}{name}:{line}: {message}"[:500]) for name, line, message in list(found)[:10]]
+    return [
+        Failure(prefix + name, f"{prefix}{name}:{line}: {message}"[:500])
+        for name, line, message in list(found)[:10]
+    ]

@@ -119,7 +119,9 @@ class Runner(Protocol):
         """Build what is needed and run these tests (all when None)."""
         ...
 
-    def timed(self, tree: Tree, tests: Sequence[str], *, repeat: int | None = None, min_ms: float = 200.0) -> TimedCommand | None:
+    def timed(
+        self, tree: Tree, tests: Sequence[str], *, repeat: int | None = None, min_ms: float = 200.0
+    ) -> TimedCommand | None:
         """Build and give the command that runs these tests `repeat` times in one process.
 
         With `repeat=None` it is found on this tree (the baseline) so that one run takes at least `min_ms`; the same number is

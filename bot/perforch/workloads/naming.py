@@ -17,12 +17,87 @@ if TYPE_CHECKING:
 
 MAX_FILE = 2 * 1024**2  # bytes; a larger test file is data
 GENERIC = frozenset(
-    """
-    add append apply build call check clear close contains convert copy count create delete do encode decode execute exists
-    filter find format from_str get handle init insert items iter join keys len list load main make map match max merge min
-    new next open parse pop print process push put read remove render replace reset reverse run save search set size sort
-    split start stop sum swap test to_string transform update validate value values write equals string less compare
-    """.split()
+    [
+        "add",
+        "append",
+        "apply",
+        "build",
+        "call",
+        "check",
+        "clear",
+        "close",
+        "contains",
+        "convert",
+        "copy",
+        "count",
+        "create",
+        "delete",
+        "do",
+        "encode",
+        "decode",
+        "execute",
+        "exists",
+        "filter",
+        "find",
+        "format",
+        "from_str",
+        "get",
+        "handle",
+        "init",
+        "insert",
+        "items",
+        "iter",
+        "join",
+        "keys",
+        "len",
+        "list",
+        "load",
+        "main",
+        "make",
+        "map",
+        "match",
+        "max",
+        "merge",
+        "min",
+        "new",
+        "next",
+        "open",
+        "parse",
+        "pop",
+        "print",
+        "process",
+        "push",
+        "put",
+        "read",
+        "remove",
+        "render",
+        "replace",
+        "reset",
+        "reverse",
+        "run",
+        "save",
+        "search",
+        "set",
+        "size",
+        "sort",
+        "split",
+        "start",
+        "stop",
+        "sum",
+        "swap",
+        "test",
+        "to_string",
+        "transform",
+        "update",
+        "validate",
+        "value",
+        "values",
+        "write",
+        "equals",
+        "string",
+        "less",
+        "compare",
+    ]
 )
 _ALIAS = re.compile(rb"\b(\w+)\s+as\s+(\w+)")
 _TABLE = re.compile(rb"^(\w+)\s*(?::[^=\n]+)?=(?!=)", re.MULTILINE)
@@ -89,7 +164,13 @@ def _closure(language: Language, path: str, source: bytes, names: set[str]) -> l
                 grown = True
                 if not one.is_test_case and one.simple_name not in {"__init__"}:
                     names = names | {one.simple_name}
-                    if one.simple_name in {"setUp", "setUpClass", "setup_method", "setup_class", "asyncSetUp"}:
+                    if one.simple_name in {
+                        "setUp",
+                        "setUpClass",
+                        "setup_method",
+                        "setup_class",
+                        "asyncSetUp",
+                    }:
                         names -= {one.simple_name}
                         reached |= {
                             other
@@ -119,7 +200,9 @@ def _tables(source: bytes, definitions: Iterable[Definition], names: set[str]) -
     found = set()
     for index, match in enumerate(starts):
         end = starts[index + 1].start() if index + 1 < len(starts) else len(text)
-        if any(re.search(rb"\b" + re.escape(name.encode()) + rb"\b", text[match.end() : end]) for name in names):
+        if any(
+            re.search(rb"\b" + re.escape(name.encode()) + rb"\b", text[match.end() : end]) for name in names
+        ):
             found.add(match[1].decode("utf-8", "replace"))
     return found
 
@@ -137,7 +220,8 @@ def callers(language: Language, source: bytes, name: str) -> frozenset[str]:
     """Simple names of the functions in the same file that lead to `name`, at most three calls away."""
     definitions = [one for one in syntax.definitions(language, source).definitions if not one.is_test]
     uses = [
-        (one.simple_name, syntax.calls(language, source[one.start_byte : one.end_byte])) for one in definitions
+        (one.simple_name, syntax.calls(language, source[one.start_byte : one.end_byte]))
+        for one in definitions
     ]
     found: set[str] = set()
     for _ in range(3):

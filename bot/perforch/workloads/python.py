@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from perforch.languages import syntax
 from perforch.result import Language
-from perforch.sandbox.spec import OUTPUT, SOURCE, Command, Limits, Mount
+from perforch.sandbox.spec import SOURCE, Command, Limits, Mount
 from perforch.workloads import python_env, python_report, repeat, trees
 from perforch.workloads.model import ColdCheck, Failure, TestReport, TimedCommand
 from perforch.workloads.naming import callers, is_generic, naming, stem
 from perforch.workloads.options import DEFAULT, Options
-from perforch.workloads.python_report import Lines
-from perforch.workloads.text import trimmed
+from perforch.workloads.python_report import Lines, profile_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -179,7 +178,7 @@ class PythonRunner:
             "name": function.simple_name,
         }
         said, _ = self._said(tree, tests, "profile", target=target)
-        return _profile(said.profile, _read(tree.source / function.path))
+        return profile_text(said.profile, _read(tree.source / function.path))
 
     def _said(
         self, tree: Tree, tests: Sequence[str] | None, mode: str, **more: object
@@ -230,7 +229,9 @@ class PythonRunner:
             "paths": ["", "src"],
             "tests": None if tests is None else list(tests),
             "files": [] if tests is None else list(dict.fromkeys(test.partition("::")[0] for test in tests)),
-            "arguments": [*self._extra] if tests is None else [word for word in self._extra if word[:1] == "-"],
+            "arguments": [*self._extra]
+            if tests is None
+            else [word for word in self._extra if word[:1] == "-"],
             "plain": plain,
             "pytest": interpreter.fallback,
             "repeat": repeat,
@@ -272,7 +273,13 @@ class PythonRunner:
 
     def _timed_command(self, place: Tree, tests: Sequence[str], count: int) -> Command:
         return self._command(
-            place, tests, "timed", nonce=secrets.token_hex(8), plain=self._plain, repeat=count, source=place.source
+            place,
+            tests,
+            "timed",
+            nonce=secrets.token_hex(8),
+            plain=self._plain,
+            repeat=count,
+            source=place.source,
         )
 
     def _calibrated(self, place: Tree, tests: Sequence[str], min_ms: float) -> int | None:
@@ -339,15 +346,3 @@ def _means(source: bytes, names: set[str], path: str) -> bool:
 
 def _identifier(path: str, name: str) -> str:
     return "::".join([path, *name.split(".")])
-
-
-def _profile(data: Mapping[str, Any], source: bytes) -> str:
-    if not data.get("calls"):
-        return ""
-    lines = source.decode("utf-8", "replace").split("\n")
-    text = [f"called {int(data['calls'])} times by the tests; line: share of time, executions, source"]
-    for number, count, share in data["lines"]:
-        code = lines[number - 1].strip() if 0 < number <= len(lines) else ""
-        text.append(f"{number}: {share:.0%}, {count}x, {code[:120]}")
-    text += [f"{name}: median {middle}, largest {largest}" for name, (middle, largest) in data["sizes"].items()]
-    return trimmed("\n".join(text))

@@ -30,7 +30,9 @@ def is_compiled(packages: Path, version: tuple[int, int]) -> bool:
     return True  # nothing to compile
 
 
-def compiled(sandbox: Sandbox, path: str, mounts: Sequence[Mount], sources: Sequence[Path], folder: Path | None) -> Path | None:
+def compiled(
+    sandbox: Sandbox, path: str, mounts: Sequence[Mount], sources: Sequence[Path], folder: Path | None
+) -> Path | None:
     """A copy of package folders with byte code, made once and kept; None when it cannot be made.
 
     Args:
@@ -49,7 +51,12 @@ def compiled(sandbox: Sandbox, path: str, mounts: Sequence[Mount], sources: Sequ
     for source in sources:
         place = draft / source.name if len(sources) > 1 else draft
         shutil.copytree(
-            source, place, copy_function=_link, ignore=lambda _, names: _LEFT_OUT.intersection(names), symlinks=True, dirs_exist_ok=True
+            source,
+            place,
+            copy_function=_link,
+            ignore=lambda _, names: _LEFT_OUT.intersection(names),
+            symlinks=True,
+            dirs_exist_ok=True,
         )
     # `compileall` reads and compiles; it runs nothing of what it compiles.
     done = sandbox.run(

@@ -108,7 +108,9 @@ def _places(tree: Tree, root: str, options: Options, configured: str) -> Iterato
 def _on_path() -> Iterator[_Place]:
     # Not our own environment: `uv run` and activation put it first.
     own = Path(sys.prefix) / "bin"
-    folders = [folder for folder in os.environ.get("PATH", os.defpath).split(os.pathsep) if Path(folder) != own]
+    folders = [
+        folder for folder in os.environ.get("PATH", os.defpath).split(os.pathsep) if Path(folder) != own
+    ]
     found = shutil.which("python3", path=os.pathsep.join(folders))
     if found is None:
         return
@@ -199,7 +201,10 @@ def _probe(sandbox: Sandbox, place: _Place, cache: Path | None) -> Interpreter |
     try:
         done = sandbox.run(
             Command(
-                (place.path, "-I", "-c", program), cwd="/", mounts=place.mounts, limits=Limits(wall_seconds=30.0)
+                (place.path, "-I", "-c", program),
+                cwd="/",
+                mounts=place.mounts,
+                limits=Limits(wall_seconds=30.0),
             )
         )
     except ToolMissingError:

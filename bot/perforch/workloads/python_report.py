@@ -10,7 +10,7 @@ from perforch.workloads.model import Failure, TestReport
 from perforch.workloads.text import trimmed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from perforch.sandbox.spec import Completed
     from perforch.workloads.model import TestOutcome
@@ -143,3 +143,18 @@ def _worst(outcomes: Iterable[TestOutcome]) -> TestOutcome:
     if "failed" in seen:
         return "failed"
     return "passed" if "passed" in seen else "skipped"
+
+
+def profile_text(data: Mapping[str, Any], source: bytes) -> str:
+    """What the tracer saw of the function, for the refine prompt."""
+    if not data.get("calls"):
+        return ""
+    lines = source.decode("utf-8", "replace").split("\n")
+    text = [f"called {int(data['calls'])} times by the tests; line: share of time, executions, source"]
+    for number, count, share in data["lines"]:
+        code = lines[number - 1].strip() if 0 < number <= len(lines) else ""
+        text.append(f"{number}: {share:.0%}, {count}x, {code[:120]}")
+    text += [
+        f"{name}: median {middle}, largest {largest}" for name, (middle, largest) in data["sizes"].items()
+    ]
+    return trimmed("\n".join(text))

@@ -16,7 +16,9 @@ _CONTROL = re.compile(
 )
 _WORKFLOW = re.compile(r"^(\s*)(::|##\[)(?=\S)", re.MULTILINE)
 _INSIDE = re.compile(r"(?<![\w/.])/(?:src|out)/")
-_HOST = re.compile(r"(?<![\w/.])/(?:home|root|Users|runner|github|__w|tmp|var/tmp|mnt|work)/[^\s:'\"()<>,\]]*/")
+_HOST = re.compile(
+    r"(?<![\w/.])/(?:home|root|Users|runner|github|__w|tmp|var/tmp|mnt|work)/[^\s:'\"()<>,\]]*/"
+)
 
 
 def trimmed(text: str | bytes, *, hosts: Iterable[object] = (), limit: int = LIMIT) -> str:
@@ -28,7 +30,9 @@ def trimmed(text: str | bytes, *, hosts: Iterable[object] = (), limit: int = LIM
         hosts: directories of the host whose names must not be shown, whatever they look like.
     """
     if isinstance(text, bytes):
-        text = text[: 64 * limit].decode("utf-8", "replace") if len(text) <= 64 * limit else _ends(text, limit)
+        text = (
+            text[: 64 * limit].decode("utf-8", "replace") if len(text) <= 64 * limit else _ends(text, limit)
+        )
     text = _ANSI.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
     text = _CONTROL.sub("", text)
     for host in sorted((str(host).rstrip("/") for host in hosts), key=len, reverse=True):

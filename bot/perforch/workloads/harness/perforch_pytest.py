@@ -152,7 +152,9 @@ class Repeater:
                 raise NotImplementedError
 
         for index, item in enumerate(items):
-            following = items[index + 1] if index + 1 < len(items) else Gap.from_parent(item.parent, name="gap")
+            following = (
+                items[index + 1] if index + 1 < len(items) else Gap.from_parent(item.parent, name="gap")
+            )
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
 
     def run(self, item, once):
@@ -318,7 +320,8 @@ def main():
         tracer = None
         if mode == "profile":
             from_here = importlib.util.spec_from_file_location(
-                "perforch_trace", os.path.join(os.path.dirname(os.path.abspath(__file__)), "perforch_trace.py")
+                "perforch_trace",
+                os.path.join(os.path.dirname(os.path.abspath(__file__)), "perforch_trace.py"),
             )
             module = importlib.util.module_from_spec(from_here)
             from_here.loader.exec_module(module)

@@ -10,7 +10,12 @@ class Tracer:
     """Traces code that stands inside the target's lines while tests run; everything else runs untraced but for its calls."""
 
     def __init__(self, target):
-        self.file, self.start, self.end, self.name = target["file"], target["start"], target["end"], target["name"]
+        self.file, self.start, self.end, self.name = (
+            target["file"],
+            target["start"],
+            target["end"],
+            target["name"],
+        )
         self.lines = {}
         self.sizes = {}
         self.calls = 0
