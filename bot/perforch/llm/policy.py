@@ -45,7 +45,8 @@ _NAMES: dict[Language, dict[str, str]] = {
     Language.CPP: {
         _STATE: "thread_local call_once once_flag",
         _THREADS: "thread jthread async future promise pthread_create fork vfork execve execvp system popen omp_set_num_threads par par_unseq",
-        _WORLD: "fopen ifstream ofstream fstream getenv setenv chrono clock gettimeofday clock_gettime random_device mmap socket sleep usleep nanosleep",
+        _WORLD: "fopen ifstream ofstream fstream getenv setenv chrono clock gettimeofday clock_gettime random_device mmap socket "
+        "sleep usleep nanosleep",
         _TRICKS: "exit _exit quick_exit abort longjmp setjmp signal raise dlopen dlsym ptrace syscall asm __asm__ __asm sched_setaffinity backtrace",
     },
     Language.GO: {
@@ -63,17 +64,46 @@ _NAMES: dict[Language, dict[str, str]] = {
 }
 # Members and strings that give a trick away in Python, wherever they stand.
 _PYTHON_MEMBERS = {
-    "__dict__": _STATE, "lru_cache": _STATE, "cached_property": _STATE, "functools.cache": _STATE, "type(self)": _STATE, "__globals__": _TRICKS, "__closure__": _STATE, "__code__": _TRICKS, "__defaults__": _STATE,
-    "__kwdefaults__": _STATE, "__class__": _TRICKS, "__setattr__": _STATE, "_getframe": _TRICKS, "_exit": _TRICKS,
-    "PYTEST_CURRENT_TEST": _TRICKS, "sys.modules": _TRICKS, "__wrapped__": _TRICKS, "settrace": _TRICKS, "setprofile": _TRICKS,
-}  # fmt: skip
+    "__dict__": _STATE,
+    "lru_cache": _STATE,
+    "cached_property": _STATE,
+    "functools.cache": _STATE,
+    "type(self)": _STATE,
+    "__globals__": _TRICKS,
+    "__closure__": _STATE,
+    "__code__": _TRICKS,
+    "__defaults__": _STATE,
+    "__kwdefaults__": _STATE,
+    "__class__": _TRICKS,
+    "__setattr__": _STATE,
+    "_getframe": _TRICKS,
+    "_exit": _TRICKS,
+    "PYTEST_CURRENT_TEST": _TRICKS,
+    "sys.modules": _TRICKS,
+    "__wrapped__": _TRICKS,
+    "settrace": _TRICKS,
+    "setprofile": _TRICKS,
+}
 _NODES: dict[Language, dict[str, str]] = {
     Language.PYTHON: {"global_statement": _STATE},
     Language.JAVA: {"synchronized_statement": _THREADS},
-    Language.CPP: {"gnu_asm_expression": _TRICKS, "preproc_def": _TRICKS, "preproc_call": _TRICKS, "preproc_function_def": _TRICKS, "attribute_declaration": _TRICKS, "attribute_specifier": _TRICKS},
+    Language.CPP: {
+        "gnu_asm_expression": _TRICKS,
+        "preproc_def": _TRICKS,
+        "preproc_call": _TRICKS,
+        "preproc_function_def": _TRICKS,
+        "attribute_declaration": _TRICKS,
+        "attribute_specifier": _TRICKS,
+    },
     Language.GO: {"go_statement": _THREADS},
-    Language.RUST: {"static_item": _STATE, "unsafe_block": "uses unsafe code", "attribute_item": _TRICKS, "macro_definition": _TRICKS, "foreign_mod_item": _TRICKS},
-}  # fmt: skip
+    Language.RUST: {
+        "static_item": _STATE,
+        "unsafe_block": "uses unsafe code",
+        "attribute_item": _TRICKS,
+        "macro_definition": _TRICKS,
+        "foreign_mod_item": _TRICKS,
+    },
+}
 
 
 def check(language: Language, original: str, candidate: str, file_source: bytes) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from perforch.changes.checkout import checkout
@@ -12,7 +13,6 @@ from perforch.workloads.model import Tree
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from perforch.changes.git import Git
 
@@ -78,5 +78,5 @@ def remove(path: Path) -> None:
     if not path.exists():
         return
     for directory, _, _ in os.walk(path):
-        os.chmod(directory, 0o700)  # noqa: PTH101: os.walk yields strings
+        Path(directory).chmod(0o700)
     shutil.rmtree(path)

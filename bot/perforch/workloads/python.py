@@ -246,7 +246,7 @@ class PythonRunner:
                 else trees.readonly(tree)
             )
         )
-        argv = (interpreter.path, _HARNESS, json.dumps(options))
+        argv: tuple[str, ...] = (interpreter.path, _HARNESS, json.dumps(options))
         if mode == "timed":
             argv = ("/bin/sh", f"{python_env.HARNESS}/finish.sh", nonce, *argv)
         return Command(
