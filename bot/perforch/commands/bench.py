@@ -161,12 +161,12 @@ def bench(
     from perforch.measure.cpus import plan
     from perforch.settings import Acceptance
 
-    lines = {"before": _split(before, "--before"), "after": _split(after, "--after")}
+    lines = {"before": split(before, "--before"), "after": split(after, "--after")}
     threads = cpus or (2 if any(Path(argv[0]).name in _WARMING for argv in lines.values()) else 1)
     acceptance = Acceptance(min_effect=min_effect / 100, max_seconds=min(max_seconds, 7200.0))
     with ExitStack() as stack:
         level, sides = _launchers(lines, sandbox, stack)
-        with _progress() as tell:
+        with progress_bar() as tell:
             found = compare(
                 sides["before"],
                 sides["after"],
@@ -200,7 +200,7 @@ def bench(
     return EXIT_CODES[found.decision.value] if by_verdict else 0
 
 
-def _split(command: str, option: str) -> tuple[str, ...]:
+def split(command: str, option: str) -> tuple[str, ...]:
     try:
         argv = tuple(shlex.split(command))
     except ValueError as error:
@@ -229,7 +229,7 @@ def _launchers(
     return "none", {side: CommandLine(argv, caches / side) for side, argv in lines.items()}
 
 
-class _progress:
+class progress_bar:
     """A progress bar on stderr where that is a terminal, silence elsewhere."""
 
     def __enter__(self) -> Callable[[Progress], None]:
