@@ -1,18 +1,6 @@
-"""Functions over article numbers."""
+"""Functions over article numbers and prices."""
 
 
-def find_duplicates(articles):
-    """Return the articles that occur more than once, each once, in the order of their second occurrence."""
-    duplicates = []
-    for index, article in enumerate(articles):
-        if article in articles[:index] and article not in duplicates:
-            duplicates.append(article)
-    return duplicates
-
-
-def total(prices):
-    """Return the sum of the prices, in cents."""
-    result = 0
-    for price in prices:
-        result = result + price
-    return result
+def cheapest(prices):
+    """Return the lowest price, in cents; 0 for none."""
+    return min(prices, default=0)

@@ -1,4 +1,9 @@
-"""Functions over article numbers."""
+"""Functions over article numbers and prices."""
+
+
+def cheapest(prices):
+    """Return the lowest price, in cents; 0 for none."""
+    return min(prices, default=0)
 
 
 def find_duplicates(articles):

@@ -1,4 +1,9 @@
-from stock.articles import find_duplicates, roman, total
+from stock.articles import cheapest, find_duplicates, roman, total
+
+
+def test_cheapest():
+    assert cheapest([]) == 0
+    assert cheapest([300, 120, 250]) == 120
 
 
 def test_find_duplicates_in_order_of_second_occurrence():
