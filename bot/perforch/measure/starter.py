@@ -268,6 +268,7 @@ def _text(descriptor: int) -> str:
 
 def serve(connection: socket.socket) -> None:
     """Answer requests until the other end is gone."""
+    connection.set_inheritable(False)  # a program that could write here would write its own results
     gc.disable()
     ctypes.CDLL(None).prctl(_PR_SET_TIMERSLACK, 1, 0, 0, 0)
     process.become_subreaper()
