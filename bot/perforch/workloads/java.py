@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from perforch.workloads.model import Tree
 
 MAX_TESTS = 200
-MIN_MS = 1500.0  # shorter runs of a JVM are mostly the noise of its compiler threads
+MIN_MS = 800.0  # shorter runs of a JVM are mostly class loading and the work of its compiler threads
 _RESTARTS = 10
 
 

@@ -1,0 +1,5 @@
+"""`python -m perforch`: the command line."""
+
+from perforch.cli import main
+
+main()
