@@ -160,7 +160,7 @@ class Sampler:
 
     def _summary(self, started: float, stopped: float, cpu: float, left: int) -> Memory:
         times = [at for at, _, _ in self._seen]
-        spans = [after - at for at, after in zip(times, [*times[1:], stopped], strict=True)]
+        spans = [after - at for at, after in zip(times, [*times[1:], stopped], strict=False)]
         gaps = sorted(spans[:-1]) or [0.0]
         seconds = max(stopped - started, 1e-9)
         mean = sum(span * kib for span, (_, kib, _) in zip(spans, self._seen, strict=True))

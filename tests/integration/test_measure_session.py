@@ -1,0 +1,199 @@
+"""Real programs, started, timed, sampled and reaped by the starter process."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from perforch.measure.session import Session
+from perforch.sandbox.spec import Launch, Limits
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MIB = 1024
+
+SPIKE = """
+#include <sys/mman.h>
+#include <string.h>
+#include <time.h>
+int main(void) {
+  struct timespec pause = {0, 30000000}, spike = {0, 2000000};
+  nanosleep(&pause, 0);
+  size_t size = 200u << 20;
+  char *block = mmap(0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  nanosleep(&spike, 0);
+  munmap(block, size);
+  nanosleep(&pause, 0);
+  return 0;
+}
+"""
+
+TREE = """
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+int main(void) {
+  for (int i = 0; i < 4; i++)
+    if (fork() == 0) { char *b = malloc(50 << 20); memset(b, 1, 50 << 20); usleep(200000); _exit(b[7] - 1); }
+  while (wait(0) > 0) {}
+  return 0;
+}
+"""
+
+EXEC = """
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+int main(int argc, char **argv) {
+  int big = argc == 1;
+  char *b = malloc((big ? 120 : 40) << 20);
+  memset(b, 1, (big ? 120 : 40) << 20);
+  usleep(40000);
+  if (big) execl(argv[0], argv[0], "again", (char *)0);
+  return 0;
+}
+"""
+
+
+@pytest.fixture(params=[True, False], ids=["perf", "wait4"])
+def session(request: pytest.FixtureRequest) -> Iterator[Session]:
+    with Session(use_perf=request.param) as opened:
+        yield opened
+
+
+def launch(*argv: str, seconds: float = 30) -> Launch:
+    return Launch(argv=argv, env=dict(os.environ), limits=Limits(wall_seconds=seconds))
+
+
+def python(code: str) -> Launch:
+    return launch(sys.executable, "-I", "-S", "-c", code)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("programs")
+    compiler = shutil.which("gcc") or shutil.which("cc") or "g++"
+    for name, text in (("spike", SPIKE), ("tree", TREE), ("exec", EXEC)):
+        (folder / f"{name}.c").write_text(text)
+        subprocess.run((compiler, "-O1", "-w", "-o", folder / name, folder / f"{name}.c"), check=True)
+    return folder
+
+
+def test_task_clock_is_the_programs_own_and_agrees_with_its_own_clock(session: Session) -> None:
+    timed = session.time(python("import time\nwhile time.process_time() < 0.2: pass"))
+    assert timed.sample.failure == ""
+    assert 195 < timed.sample.task_clock_ms < 260
+    assert timed.sample.cpus == pytest.approx(timed.sample.task_clock_ms / timed.sample.wall_ms)
+
+
+def test_waiting_is_no_cpu_time(session: Session) -> None:
+    sample = session.time(python("import time; time.sleep(0.3)")).sample
+    assert sample.wall_ms > 295
+    assert sample.cpus < 0.5
+
+
+def test_children_count(session: Session) -> None:
+    code = "import os, time\nif os.fork() == 0:\n  while time.process_time() < 0.2: pass\n  os._exit(0)\nos.wait()"
+    assert session.time(python(code)).sample.task_clock_ms > 195
+
+
+@pytest.mark.parametrize(
+    "argv,named",
+    [
+        (("sh", "-c", "exit 3"), "exit status 3"),
+        (("sh", "-c", "kill -SEGV $$"), ""),
+        (("/nonexistent/program",), ""),
+    ],
+    ids=["status", "signal", "missing"],
+)
+def test_failures_are_named(session: Session, argv: tuple[str, ...], named: str) -> None:
+    failure = session.time(launch(*argv)).sample.failure
+    assert failure
+    assert named in failure
+
+
+def test_a_program_that_leaves_work_behind_fails(session: Session) -> None:
+    code = "import os, time\nif os.fork() == 0:\n  os.setsid()\n  time.sleep(60)\nos._exit(0)"
+    assert "left 1 process" in session.time(python(code)).sample.failure
+
+
+def test_a_program_that_does_not_end_is_ended(session: Session) -> None:
+    assert "did not end within" in session.time(launch("sleep", "60", seconds=0.5)).sample.failure
+    assert session.time(launch("true")).sample.failure == ""
+
+
+def test_a_program_cannot_write_counts_of_its_own(session: Session) -> None:
+    code = (
+        "import os\nfor fd in range(1, 300):\n  try: os.write(fd, b'0.01;msec;task-clock;10000;100.00;;\\n')\n"
+        "  except OSError: pass\nfor i in range(3000000): pass"
+    )
+    assert session.time(python(code)).sample.task_clock_ms > 10
+
+
+def test_a_changed_locale_changes_nothing(session: Session) -> None:
+    german = Launch(argv=("true",), env={**os.environ, "LC_ALL": "de_DE.UTF-8"}, limits=Limits(wall_seconds=30))
+    assert session.time(german).sample.failure == ""
+
+
+def test_a_short_spike_is_seen(session: Session, built: Path) -> None:
+    seen = 0
+    for _ in range(5):
+        memory = session.weigh(launch(str(built / "spike"))).memory
+        assert memory is not None
+        seen += memory.max_kib > 200 * MIB
+    assert seen >= 4  # a busy machine may take the sampler's CPU away for two milliseconds
+
+
+def test_four_children_are_added_up(session: Session, built: Path) -> None:
+    memory = session.weigh(launch(str(built / "tree"))).memory
+    assert memory is not None
+    assert 200 * MIB < memory.max_kib < 206 * MIB
+    assert 200 * MIB < memory.peak_rss_kib < 215 * MIB
+
+
+def test_exec_keeps_the_earlier_peak(session: Session, built: Path) -> None:
+    memory = session.weigh(launch(str(built / "exec"))).memory
+    assert memory is not None
+    assert 120 * MIB < memory.max_kib < 124 * MIB
+    assert 120 * MIB < memory.peak_rss_kib < 126 * MIB
+    assert 40 * MIB < memory.mean_kib < 120 * MIB
+
+
+def test_threads_of_one_program_share_their_memory(session: Session) -> None:
+    code = "import threading, time\nb = bytearray(50 << 20)\nt = [threading.Thread(target=time.sleep, args=(.1,)) for _ in range(4)]\n[x.start() for x in t]"
+    memory = session.weigh(python(code)).memory
+    assert memory is not None
+    assert 50 * MIB < memory.peak_rss_kib < 75 * MIB
+
+
+def test_a_program_too_short_to_sample_says_so(session: Session) -> None:
+    memory = session.weigh(launch("true")).memory
+    assert memory is not None
+    assert "too short" in memory.shortfall
+
+
+def test_a_launcher_image_never_counts(session: Session) -> None:
+    """The starter is tens of megabytes; the program is not."""
+    memory = session.weigh(launch("sleep", "0.05")).memory
+    assert memory is not None
+    assert memory.peak_rss_kib < 6 * MIB
+
+
+@pytest.mark.timing
+def test_the_sampler_keeps_its_milliseconds() -> None:
+    with Session() as opened:
+        best = max(
+            (opened.weigh(python("import time\nwhile time.process_time() < 1: pass")).memory for _ in range(3)),
+            key=lambda memory: memory.coverage if memory else 0,
+        )
+    assert best is not None
+    assert best.coverage >= 0.97
+    assert best.sampler_share <= 0.08
