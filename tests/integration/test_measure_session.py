@@ -83,7 +83,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     compiler = shutil.which("gcc") or shutil.which("cc") or "g++"
     for name, text in (("spike", SPIKE), ("tree", TREE), ("exec", EXEC)):
         (folder / f"{name}.c").write_text(text)
-        subprocess.run((compiler, "-O1", "-w", "-o", folder / name, folder / f"{name}.c"), check=True)
+        subprocess.run((compiler, "-O0", "-w", "-o", folder / name, folder / f"{name}.c"), check=True)
     return folder
 
 
