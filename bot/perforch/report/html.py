@@ -116,9 +116,10 @@ def _function_row(function: FunctionResult, result: Result, links: Links) -> Row
         found=found,
         verdict=f"{sign} {word}",
         tone=_TONES.get(function.verdict.value, "quiet"),
-        memory=words.memory(function),
+        memory=words.memory(function) if function.verdict in words.PROVEN else "–",
         checks=numbers.count(len(function.tests), "test") if function.tests else "–",
         categories=", ".join(function.categories),
+        proven=function.verdict in words.PROVEN or bool(function.against_base and not function.attempts),
     )
 
 
@@ -149,6 +150,7 @@ def _row(
     memory: str,
     checks: str,
     categories: str,
+    proven: bool = True,
 ) -> Row:
     before = after = noise = "–"
     speed = bound = ""
@@ -157,6 +159,8 @@ def _row(
         before, after = numbers.pair(measurement.before, measurement.after, measurement.unit)
         noise, bound = numbers.noise(measurement), numbers.interval(measurement)
         speed = numbers.speed(measurement.ratio, metric)
+        if not proven:  # numbers of a rejected candidate are no numbers of this function
+            after, speed, bound = "–", "", ""
     return Row(
         name=escape.shorten(escape.plain(item.name), 120),
         place=escape.shorten(escape.plain(f"{item.path}:{item.start_line}"), 160),
@@ -215,7 +219,8 @@ def _plot(result: Result) -> Plot | None:
     found: list[tuple[str, Measurement, str]] = []
     for function in result.functions:
         main = words.main_measurement(function.measurements, result.metric)
-        if main and main[1].ratio > 0 and main[1].ci_low is not None:
+        proven = function.verdict in words.PROVEN
+        if proven and main and main[1].ratio > 0 and main[1].ci_low is not None:
             found.append((function.name, main[1], _TONES.get(function.verdict.value, "quiet")))
     for regression in result.regressions:
         main = words.main_measurement(regression.measurements, result.metric)
