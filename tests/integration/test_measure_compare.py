@@ -35,12 +35,16 @@ def loop(count: int, tail: str = "") -> Plain:
 
 
 def hold(mib: int) -> Plain:
-    return Plain((sys.executable, "-I", "-S", "-c", f"import time\nb = bytearray({mib} << 20)\ntime.sleep(0.05)"))
+    return Plain(
+        (sys.executable, "-I", "-S", "-c", f"import time\nb = bytearray({mib} << 20)\ntime.sleep(0.05)")
+    )
 
 
 def test_half_the_work_is_faster_and_the_truth_lies_in_the_bounds() -> None:
     steps: list[Progress] = []
-    found = compare(loop(1_600_000), loop(800_000), metric=Metric.TIME, acceptance=ACCEPT, progress=steps.append)
+    found = compare(
+        loop(1_600_000), loop(800_000), metric=Metric.TIME, acceptance=ACCEPT, progress=steps.append
+    )
     assert found.decision is Decision.FASTER
     assert set(found.estimates) == set(Metric)
     time = found.estimates[Metric.TIME]
@@ -57,7 +61,14 @@ def test_twice_the_work_is_slower() -> None:
 
 
 def test_a_canary_never_starts_the_other_side() -> None:
-    found = compare(loop(300_000), Plain(("/nonexistent",)), metric=Metric.TIME, acceptance=ACCEPT, canary=True, seconds=20)
+    found = compare(
+        loop(300_000),
+        Plain(("/nonexistent",)),
+        metric=Metric.TIME,
+        acceptance=ACCEPT,
+        canary=True,
+        seconds=20,
+    )
     assert found.canary
     assert found.decision in {Decision.NO_CHANGE, Decision.INCONCLUSIVE}
 
@@ -82,7 +93,9 @@ def test_too_little_time_says_what_would_be_enough() -> None:
 
 
 def test_less_memory_is_claimed_on_the_memory_metric() -> None:
-    found = compare(hold(60), hold(30), metric=Metric.MAX_MEMORY, acceptance=Acceptance(max_pairs=8), seconds=30)
+    found = compare(
+        hold(60), hold(30), metric=Metric.MAX_MEMORY, acceptance=Acceptance(max_pairs=8), seconds=30
+    )
     assert found.decision is Decision.FASTER
     assert found.peak_memory is not None
     assert found.peak_memory.ratio > 1.5
@@ -90,7 +103,11 @@ def test_less_memory_is_claimed_on_the_memory_metric() -> None:
 
 def test_waiting_longer_does_not_pass_as_using_fewer_cpus() -> None:
     found = compare(
-        loop(800_000), loop(800_000, "import time; time.sleep(0.1)"), metric=Metric.CPU, acceptance=ACCEPT, seconds=30
+        loop(800_000),
+        loop(800_000, "import time; time.sleep(0.1)"),
+        metric=Metric.CPU,
+        acceptance=ACCEPT,
+        seconds=30,
     )
     assert found.decision is not Decision.FASTER
 
@@ -110,7 +127,9 @@ def test_inside_the_sandbox_the_launcher_is_not_counted() -> None:
 
         def launch(self, seed: int) -> Launch:
             code = f"x = 0\nfor i in range({self.count}): x += i"
-            return sandbox.launch(Command(("/usr/bin/python3", "-I", "-S", "-c", code), cwd="/", env=seed_env(seed)))
+            return sandbox.launch(
+                Command(("/usr/bin/python3", "-I", "-S", "-c", code), cwd="/", env=seed_env(seed))
+            )
 
     found = compare(Inside(1_600_000), Inside(800_000), metric=Metric.TIME, acceptance=ACCEPT, seconds=60)
     assert found.decision is Decision.FASTER, found.reason
@@ -119,7 +138,11 @@ def test_inside_the_sandbox_the_launcher_is_not_counted() -> None:
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        (str(Path(sys.executable).with_name("perforch")), "bench", *arguments), capture_output=True, text=True, check=False, timeout=120
+        (str(Path(sys.executable).with_name("perforch")), "bench", *arguments),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
     )
 
 
@@ -127,7 +150,9 @@ FAST, SLOW = (f"{sys.executable} -I -S -c 'for i in range({n}): pass'" for n in 
 
 
 def test_bench_prints_every_sample_as_json() -> None:
-    done = run("--before", SLOW, "--after", FAST, "--json", "--exit-code", "--no-canary", "--min-effect", "10%")
+    done = run(
+        "--before", SLOW, "--after", FAST, "--json", "--exit-code", "--no-canary", "--min-effect", "10%"
+    )
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
     assert document["verdict"] == "faster"
@@ -144,7 +169,7 @@ def test_bench_exit_code_and_plot_for_people() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments,named",
+    ("arguments", "named"),
     [
         (("--before", "", "--after", "true"), "--before is empty"),
         (("--before", "true", "--after", "no-such-program-here"), "there is no program"),

@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +15,7 @@ from perforch.sandbox.spec import Launch, Limits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 MIB = 1024
 
@@ -106,7 +106,7 @@ def test_children_count(session: Session) -> None:
 
 
 @pytest.mark.parametrize(
-    "argv,named",
+    ("argv", "named"),
     [
         (("sh", "-c", "exit 3"), "exit status 3"),
         (("sh", "-c", "kill -SEGV $$"), ""),
@@ -139,7 +139,9 @@ def test_a_program_cannot_write_counts_of_its_own(session: Session) -> None:
 
 
 def test_a_changed_locale_changes_nothing(session: Session) -> None:
-    german = Launch(argv=("true",), env={**os.environ, "LC_ALL": "de_DE.UTF-8"}, limits=Limits(wall_seconds=30))
+    german = Launch(
+        argv=("true",), env={**os.environ, "LC_ALL": "de_DE.UTF-8"}, limits=Limits(wall_seconds=30)
+    )
     assert session.time(german).sample.failure == ""
 
 
@@ -168,7 +170,8 @@ def test_exec_keeps_the_earlier_peak(session: Session, built: Path) -> None:
 
 
 def test_threads_of_one_program_share_their_memory(session: Session) -> None:
-    code = "import threading, time\nb = bytearray(50 << 20)\nt = [threading.Thread(target=time.sleep, args=(.1,)) for _ in range(4)]\n[x.start() for x in t]"
+    code = "import threading, time\nb = bytearray(50 << 20)\n"
+    code += "t = [threading.Thread(target=time.sleep, args=(.1,)) for _ in range(4)]\n[x.start() for x in t]"
     memory = session.weigh(python(code)).memory
     assert memory is not None
     assert 50 * MIB < memory.peak_rss_kib < 75 * MIB
@@ -191,7 +194,10 @@ def test_a_launcher_image_never_counts(session: Session) -> None:
 def test_the_sampler_keeps_its_milliseconds() -> None:
     with Session() as opened:
         best = max(
-            (opened.weigh(python("import time\nwhile time.process_time() < 1: pass")).memory for _ in range(3)),
+            (
+                opened.weigh(python("import time\nwhile time.process_time() < 1: pass")).memory
+                for _ in range(3)
+            ),
             key=lambda memory: memory.coverage if memory else 0,
         )
     assert best is not None

@@ -5,7 +5,9 @@ import pytest
 from perforch.measure.cpus import choose, parse_list
 
 
-@pytest.mark.parametrize("text,expected", [("0-2,5", (0, 1, 2, 5)), ("", ()), ("\n", ()), ("7", (7,)), ("0,2-3\n", (0, 2, 3))])
+@pytest.mark.parametrize(
+    ("text", "expected"), [("0-2,5", (0, 1, 2, 5)), ("", ()), ("\n", ()), ("7", (7,)), ("0,2-3\n", (0, 2, 3))]
+)
 def test_kernel_lists(text: str, expected: tuple[int, ...]) -> None:
     assert parse_list(text) == expected
 

@@ -14,7 +14,9 @@ def run(data: int, resident: int, *, samples: int = 200, coverage: float = 1.0) 
     return Memory(data * 0.9, data, resident, samples, samples / 1000, coverage, 1.0, 1.1, 0.03)
 
 
-def weights(before: tuple[int, int], after: tuple[int, int], runs: int = 5, **options: float) -> memory.Weights:
+def weights(
+    before: tuple[int, int], after: tuple[int, int], runs: int = 5, **options: float
+) -> memory.Weights:
     return memory.Weights(
         tuple(run(before[0] + i, before[1] + i, **options) for i in range(runs)),
         tuple(run(after[0] + i, after[1] + i, **options) for i in range(runs)),
@@ -60,7 +62,7 @@ def test_too_few_runs_are_inconclusive() -> None:
     assert decide(weights((100_000, 90_000), (50_000, 45_000), runs=3))[0] is Decision.INCONCLUSIVE
 
 
-@pytest.mark.parametrize("options,named", [({"samples": 3}, "too short"), ({"coverage": 0.5}, "50%")])
+@pytest.mark.parametrize(("options", "named"), [({"samples": 3}, "too short"), ({"coverage": 0.5}, "50%")])
 def test_badly_sampled_mean_is_not_stated(options: dict[str, float], named: str) -> None:
     found = weights((100_000, 90_000), (50_000, 45_000), **options)
     decision, reason = decide(found, Metric.MEAN_MEMORY)

@@ -48,9 +48,12 @@ def test_instructions_stand_beside_the_clock() -> None:
 
 
 @pytest.mark.parametrize(
-    "words,named",
+    ("words", "named"),
     [
-        ("Error:\nAccess to performance monitoring and observability operations is limited.", "perf_event_paranoid"),
+        (
+            "Error:\nAccess to performance monitoring and observability operations is limited.",
+            "perf_event_paranoid",
+        ),
         ("perf_event_open: Operation not permitted", "perf_event_paranoid"),
         ("WARNING: perf not found for kernel 6.8.0-1014", "another kernel"),
         ("event syntax error: 'task-clock'", "syntax error"),

@@ -14,14 +14,17 @@ from perforch.measure.model import Decision
 from perforch.measure.verdict import Rule, boundary, crossing_probability, invert, least_pairs
 
 _spec = importlib.util.spec_from_file_location("noise", Path(__file__).parents[1] / "noise.py")
-assert _spec and _spec.loader
+assert _spec
+assert _spec.loader
 noise = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(noise)
 
 COUNT = 4000
 
 
-def outcomes(name: str, effect: float, count: int = COUNT, **options: object) -> tuple[dict[Decision, float], float, list[Rule]]:
+def outcomes(
+    name: str, effect: float, count: int = COUNT, **options: object
+) -> tuple[dict[Decision, float], float, list[Rule]]:
     """Shares of the decisions, mean pairs, and the rules as they stopped."""
     shares = dict.fromkeys(Decision, 0.0)
     rules = []
@@ -62,7 +65,7 @@ def test_more_rows_cost_few_pairs() -> None:
     assert least_pairs(0.01, 6) is None
 
 
-@pytest.mark.parametrize("level,cap", [(0.0, 10), (1.0, 10), (0.01, 0)])
+@pytest.mark.parametrize(("level", "cap"), [(0.0, 10), (1.0, 10), (0.01, 0)])
 def test_boundary_refuses_nonsense(level: float, cap: int) -> None:
     with pytest.raises(ValueError, match="boundary needs"):
         boundary(level, cap)

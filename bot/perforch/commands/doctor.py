@@ -29,8 +29,20 @@ class _Plain:
 
 
 @click.command()
-@click.option("--command", default=None, metavar="CMD", help="Your own workload instead of the built-in one; run as you typed it.")
-@click.option("--pairs", "count", type=click.IntRange(4, 1000), default=20, show_default=True, help="Identical pairs to run.")
+@click.option(
+    "--command",
+    default=None,
+    metavar="CMD",
+    help="Your own workload instead of the built-in one; run as you typed it.",
+)
+@click.option(
+    "--pairs",
+    "count",
+    type=click.IntRange(4, 1000),
+    default=20,
+    show_default=True,
+    help="Identical pairs to run.",
+)
 @terminal.json_option
 def doctor(command: str | None, count: int, as_json: bool) -> int:
     """Say whether this runner is fit to measure."""
@@ -43,7 +55,8 @@ def doctor(command: str | None, count: int, as_json: bool) -> int:
     with bench.progress_bar() as tell:
         resolution = checks.resolution(_Plain(argv), count=count, progress=tell)
     document = {
-        "fit": resolution.fit and all(check.ok is not False for check in found if check.name.startswith("sandbox")),
+        "fit": resolution.fit
+        and all(check.ok is not False for check in found if check.name.startswith("sandbox")),
         "checks": [asdict(check) for check in found],
         "resolution": {**asdict(resolution), "fit": resolution.fit},
     }

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from perforch.measure.model import Launcher
+    from perforch.measure.sampler import Memory
     from perforch.settings import Acceptance
 
 MEMORY = (Metric.MEAN_MEMORY, Metric.MAX_MEMORY)
@@ -185,7 +186,8 @@ class _Run:
         if cap < least:
             need = math.ceil(least * pair_seconds)
             return Decision.INCONCLUSIVE, (
-                f"{least} pairs are the fewest that can carry a claim and need about {need} s; {max(self.left(), 0):.0f} s are left. Allow more seconds, or use a shorter workload"
+                f"{least} pairs are the fewest that can carry a claim and need about {need} s; "
+                f"{max(self.left(), 0):.0f} s are left. Allow more seconds, or use a shorter workload"
             )
         stop_at = time.monotonic() + self.left() * share
         self.rule = self._rule(cap)
@@ -252,7 +254,8 @@ class _Run:
         beside = {side: median(values) for side, values in self.state.beside.items()}
         clock = median(pair.before.task_clock_ms for pair in self.state.pairs)
         if abs(beside["before"] - beside["after"]) > max(_BESIDE_MS, _BESIDE_SHARE * clock):
-            return f"perf and wait4 disagree between the sides ({beside['before']:.1f} ms and {beside['after']:.1f} ms beside task-clock), so nothing is claimed"
+            return f"perf and wait4 disagree between the sides ({beside['before']:.1f} ms and "
+                f"{beside['after']:.1f} ms beside task-clock), so nothing is claimed"
         if self.metric is not Metric.CPU:
             return ""
         assert self.clock_rule is not None
@@ -267,7 +270,7 @@ class _Run:
         """Memory runs, interleaved like the timed ones; None when there was no time for them."""
         decisive = self.metric in MEMORY
         wanted = memory.runs_needed(self.level) if decisive else memory.TABLE_RUNS
-        weights: dict[str, list[memory.Memory]] = {"before": [], "after": []}
+        weights: dict[str, list[Memory]] = {"before": [], "after": []}
         for done in range(wanted):
             longest = max((m.seconds for side in weights.values() for m in side), default=0.0)
             if self.left() < 2 * longest + (0.1 if decisive else 1.0):

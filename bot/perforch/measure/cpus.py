@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _SYS = Path("/sys/devices/system/cpu")
-_LOCKS = ("/run/lock/perforch-measure.lock", "/tmp/perforch-measure.lock")  # noqa: S108: shared by all users on purpose
+_LOCKS = ("/run/lock/perforch-measure.lock", "/tmp/perforch-measure.lock")
 _IDLE_WINDOW = 0.2  # seconds over which other load is looked at
 
 

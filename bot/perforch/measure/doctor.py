@@ -80,7 +80,9 @@ def machine_checks(plan: Plan) -> list[Check]:
     ticks = os.sysconf("SC_CLK_TCK") * (time.monotonic() - at)
     busy = cpus.busy_ticks()
     steal = (_steal(target) - steal_before) / max(ticks * len(target), 1)
-    others = sum(busy.get(cpu, 0) - busy_before.get(cpu, 0) for cpu in plan.helping) / max(ticks * len(plan.helping), 1)
+    others = sum(busy.get(cpu, 0) - busy_before.get(cpu, 0) for cpu in plan.helping) / max(
+        ticks * len(plan.helping), 1
+    )
     return [
         _perf(),
         _pinning(plan),
@@ -127,7 +129,11 @@ def _isolation(plan: Plan) -> Check:
     isolated = cpus.isolated()
     saw = f"isolated CPUs: {_list(isolated) or 'none'}"
     return _check(
-        "isolation", plan.isolated, saw, f"CPU {_list(plan.measuring)} isolated", "Boot with isolcpus=, see runner-config/."
+        "isolation",
+        plan.isolated,
+        saw,
+        f"CPU {_list(plan.measuring)} isolated",
+        "Boot with isolcpus=, see runner-config/.",
     )
 
 
@@ -136,7 +142,9 @@ def _pressure() -> Check:
     if not text:
         return Check("pressure", None, "the kernel keeps no pressure statistics", "some avg10 = 0")
     value = float(text.partition("avg10=")[2].split(" ")[0] or 0)
-    return _check("pressure", value < 1, f"tasks waited for a CPU {value:g} % of the time", "0 %", "Stop other work.")
+    return _check(
+        "pressure", value < 1, f"tasks waited for a CPU {value:g} % of the time", "0 %", "Stop other work."
+    )
 
 
 def _governor(target: tuple[int, ...]) -> Check:
@@ -144,7 +152,9 @@ def _governor(target: tuple[int, ...]) -> Check:
     good = "performance"
     if not seen:
         return Check("governor", None, "frequency scaling is not visible (a virtual machine?)", good)
-    return _check("governor", seen == {good}, ", ".join(sorted(seen)), good, "cpupower frequency-set -g performance")
+    return _check(
+        "governor", seen == {good}, ", ".join(sorted(seen)), good, "cpupower frequency-set -g performance"
+    )
 
 
 def _turbo() -> Check:
@@ -158,8 +168,14 @@ def _turbo() -> Check:
 
 def _siblings(target: tuple[int, ...]) -> Check:
     beside = sorted({sibling for cpu in target for sibling in cpus.siblings(cpu)} - set(target))
-    saw = f"CPU {_list(tuple(beside))} shares a core with the measuring CPUs" if beside else "no hardware thread beside"
-    return _check("smt", not beside, saw, "no sibling online", "echo off > /sys/devices/system/cpu/smt/control")
+    saw = (
+        f"CPU {_list(tuple(beside))} shares a core with the measuring CPUs"
+        if beside
+        else "no hardware thread beside"
+    )
+    return _check(
+        "smt", not beside, saw, "no sibling online", "echo off > /sys/devices/system/cpu/smt/control"
+    )
 
 
 def _hypervisor() -> Check:
@@ -173,8 +189,18 @@ def _autogroup() -> Check:
     if value != "1":
         return Check("autogroup", True, "off", "off, or its priority can be raised")
     raised = os.geteuid() == 0
-    saw = "on; measured programs get the highest share" if raised else "on; priorities act only inside one session"
-    return _check("autogroup", raised, saw, "off, or its priority can be raised", "sysctl kernel.sched_autogroup_enabled=0")
+    saw = (
+        "on; measured programs get the highest share"
+        if raised
+        else "on; priorities act only inside one session"
+    )
+    return _check(
+        "autogroup",
+        raised,
+        saw,
+        "off, or its priority can be raised",
+        "sysctl kernel.sched_autogroup_enabled=0",
+    )
 
 
 def _interrupts(target: tuple[int, ...]) -> Check:
@@ -183,24 +209,42 @@ def _interrupts(target: tuple[int, ...]) -> Check:
         if set(cpus.read_list(entry / "effective_affinity_list")) & set(target):
             here.append(entry.name)
     saw = f"{len(here)} interrupt lines are served by the measuring CPUs"
-    return _check("interrupts", not here, saw, "none", "Move them: /proc/irq/*/smp_affinity_list, and stop irqbalance.")
+    return _check(
+        "interrupts", not here, saw, "none", "Move them: /proc/irq/*/smp_affinity_list, and stop irqbalance."
+    )
 
 
 def _clock() -> Check:
     source = _read("/sys/devices/system/clocksource/clocksource0/current_clocksource") or "unknown"
     good = "tsc, kvm-clock or arch_sys_counter"
-    return _check("clock", source in {"tsc", "kvm-clock", "arch_sys_counter"}, source, good, "Boot with clocksource=tsc.")
+    return _check(
+        "clock",
+        source in {"tsc", "kvm-clock", "arch_sys_counter"},
+        source,
+        good,
+        "Boot with clocksource=tsc.",
+    )
 
 
 def _bytecode() -> Check:
     unset = not os.environ.get("PYTHONDONTWRITEBYTECODE")
-    saw = "not set" if unset else "PYTHONDONTWRITEBYTECODE is set: Python compiles its modules again in every run"
+    saw = (
+        "not set"
+        if unset
+        else "PYTHONDONTWRITEBYTECODE is set: Python compiles its modules again in every run"
+    )
     return _check("pyc", unset, saw, "PYTHONDONTWRITEBYTECODE not set", "Unset it for the runner.")
 
 
 def _aslr() -> Check:
     value = _read("/proc/sys/kernel/randomize_va_space")
-    return _check("aslr", value == "2", value, "2: without it one layout is measured, not the program", "sysctl kernel.randomize_va_space=2")
+    return _check(
+        "aslr",
+        value == "2",
+        value,
+        "2: without it one layout is measured, not the program",
+        "sysctl kernel.randomize_va_space=2",
+    )
 
 
 def _list(numbers: tuple[int, ...]) -> str:
@@ -277,4 +321,3 @@ def resolution(
     scatter = pairs.scatter([*logs, *(-value for value in logs)])
     smallest = pairs.smallest_effect(scatter, alpha, cap)
     return Resolution(count, sorted(runs)[len(runs) // 2], scatter, smallest, cap, source)
-

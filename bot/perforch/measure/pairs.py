@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
 import secrets
@@ -67,9 +68,7 @@ def noise(runs: Sequence[float]) -> float | None:
     Successive runs of the same side are further apart in time than the two of a pair, and differ in seed: an upper estimate.
     """
     logs = [
-        math.log(later / earlier)
-        for earlier, later in zip(runs, runs[1:], strict=False)
-        if earlier > 0 and later > 0
+        math.log(later / earlier) for earlier, later in itertools.pairwise(runs) if earlier > 0 and later > 0
     ]
     return math.exp(_TO_SD * median(abs(value) for value in logs)) if len(logs) >= 3 else None
 

@@ -99,7 +99,7 @@ def explain(message: str) -> str:
 def paranoia() -> str:
     """The kernel's perf_event_paranoid level, "unknown" where it cannot be read."""
     try:
-        with open(_PARANOID, encoding="ascii") as file:  # noqa: PTH123: a /proc file, and this module must import fast
+        with open(_PARANOID, encoding="ascii") as file:  # noqa: PTH123 - a /proc file, and this module must import fast
             return file.read().strip()
     except OSError:
         return "unknown"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import math
 from typing import TYPE_CHECKING
 
 from perforch.measure.verdict import MARGIN
@@ -43,7 +42,13 @@ def text(pairs: Sequence[Pair], metric: Metric = Metric.TIME, *, width: int = _W
     return "\n".join(line.rstrip() for line in plotext.uncolorize(str(drawn)).splitlines())
 
 
-def svg(pairs: Sequence[Pair], metric: Metric = Metric.TIME, *, low: float | None = None, high: float | None = None) -> str:
+def svg(
+    pairs: Sequence[Pair],
+    metric: Metric = Metric.TIME,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+) -> str:
     """The same as a small SVG document, with the margin and the confidence bounds shaded."""
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure

@@ -44,7 +44,7 @@ def raise_above(descriptors: Sequence[int], floor: int) -> list[int]:
 
 
 def spawn(
-    argv: Sequence[str], env: Mapping[str, str], places: Mapping[int, int], cpus: Iterable[int] | None
+    argv: tuple[str, ...], env: Mapping[str, str], places: Mapping[int, int], cpus: Iterable[int] | None
 ) -> int:
     """Start a program in its own process group, on `cpus`, with `places` (number in the child -> our descriptor); its pid.
 

@@ -147,7 +147,7 @@ class Sampler:
     def _walk(self) -> None:
         for pid in list(self._tree):
             with contextlib.suppress(OSError):
-                for thread in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208: pathlib costs ten times as much here
+                for thread in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208 - pathlib costs ten times as much here
                     if int(thread) != pid:
                         with open(f"/proc/{pid}/task/{thread}/children", "rb") as file:  # noqa: PTH123
                             self._follow(file.read())
@@ -189,7 +189,7 @@ def _read(descriptor: int, size: int) -> bytes:
 
 def _running(pid: int) -> bool:
     try:
-        with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123: called in the sampling loop
+        with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123 - called in the sampling loop
             return file.read().rpartition(b")")[2].split()[0] not in b"ZX"
     except (OSError, IndexError):
         return False

@@ -249,7 +249,7 @@ def _stack(pid: int) -> str:
 
 def _executable(pid: int) -> str:
     try:
-        return os.readlink(f"/proc/{pid}/exe")  # noqa: PTH115: a link that may point nowhere
+        return os.readlink(f"/proc/{pid}/exe")  # noqa: PTH115 - a link that may point nowhere
     except OSError:
         return "perf"
 
