@@ -254,8 +254,10 @@ class _Run:
         beside = {side: median(values) for side, values in self.state.beside.items()}
         clock = median(pair.before.task_clock_ms for pair in self.state.pairs)
         if abs(beside["before"] - beside["after"]) > max(_BESIDE_MS, _BESIDE_SHARE * clock):
-            return f"perf and wait4 disagree between the sides ({beside['before']:.1f} ms and "
+            return (
+                f"perf and wait4 disagree between the sides ({beside['before']:.1f} ms and "
                 f"{beside['after']:.1f} ms beside task-clock), so nothing is claimed"
+            )
         if self.metric is not Metric.CPU:
             return ""
         assert self.clock_rule is not None
