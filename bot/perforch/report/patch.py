@@ -52,19 +52,31 @@ def _hunks(before: list[str], after: list[str]) -> Iterator[str]:
     tail = 0
     while tail < min(len(before), len(after)) - head and before[-1 - tail] == after[-1 - tail]:
         tail += 1
-    # Only what lies between the common ends is compared: that costs quadratic time.
-    skip = max(0, head - _CONTEXT)
-    old = before[skip : len(before) - max(0, tail - _CONTEXT)]
-    new = after[skip : len(after) - max(0, tail - _CONTEXT)]
-    for group in SequenceMatcher(None, old, new, autojunk=False).get_grouped_opcodes(_CONTEXT):
+    matcher = SequenceMatcher(None, before, after, autojunk=False)
+    matcher.opcodes = _opcodes(before, after, head, tail)  # type: ignore[attr-defined]
+    for group in matcher.get_grouped_opcodes(_CONTEXT):
         first, last = group[0], group[-1]
-        yield f"@@ -{_range(first[1] + skip, last[2] + skip)} +{_range(first[3] + skip, last[4] + skip)} @@\n"
+        yield f"@@ -{_range(first[1], last[2])} +{_range(first[3], last[4])} @@\n"
         for tag, i, j, k, m in group:
             if tag == "equal":
-                yield from (_line(" ", line) for line in old[i:j])
+                yield from (_line(" ", line) for line in before[i:j])
             else:
-                yield from (_line("-", line) for line in old[i:j])
-                yield from (_line("+", line) for line in new[k:m])
+                yield from (_line("-", line) for line in before[i:j])
+                yield from (_line("+", line) for line in after[k:m])
+
+
+def _opcodes(before: list[str], after: list[str], head: int, tail: int) -> list[tuple[str, int, int, int, int]]:
+    """Common ends as they are, only the middle compared: comparing costs quadratic time.
+
+    The ends must stay aligned: git takes a hunk with less context after it than before it for one at the end of the file.
+    """
+    old, new = len(before) - tail, len(after) - tail
+    middle = SequenceMatcher(None, before[head:old], after[head:new], autojunk=False).get_opcodes()
+    found = [("equal", 0, head, 0, head)] if head else []
+    found += [(tag, i + head, j + head, k + head, m + head) for tag, i, j, k, m in middle]
+    if tail:
+        found.append(("equal", old, len(before), new, len(after)))
+    return found
 
 
 def _range(start: int, end: int) -> str:
