@@ -28,8 +28,8 @@ class Workspace:
         """An empty workspace; what a killed run left behind is removed."""
         remove(root)
         root.mkdir(parents=True)
-        # Sandboxed programs run as another user where that is possible and must be able to reach their tree.
-        root.chmod(0o755)
+        # Nobody else on this machine gets at what untrusted programs leave here, whatever modes they give it.
+        root.chmod(0o700)
         return cls(root)
 
     def checkout(self, git: Git, sha: str, label: str) -> Tree:

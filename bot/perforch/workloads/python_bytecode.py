@@ -37,7 +37,7 @@ def compiled(
 
     Args:
         path, mounts: the interpreter inside the sandbox.
-        sources: package folders; one alone stands for the folder that holds packages.
+        sources: package folders and single modules; one folder alone stands for the folder that holds packages.
         folder: where copies are kept.
     """
     kept = (folder if folder is not None else _temporary()) / "bytecode"
@@ -49,15 +49,11 @@ def compiled(
     draft = Path(tempfile.mkdtemp(prefix="draft-", dir=kept))
     draft.chmod(0o755)
     for source in sources:
+        if source.is_file():
+            _link(str(source), str(draft / source.name))
+            continue
         place = draft / source.name if len(sources) > 1 else draft
-        shutil.copytree(
-            source,
-            place,
-            copy_function=_link,
-            ignore=lambda _, names: _LEFT_OUT.intersection(names),
-            symlinks=True,
-            dirs_exist_ok=True,
-        )
+        shutil.copytree(source, place, copy_function=_link, ignore=_left_out, symlinks=True, dirs_exist_ok=True)
     # `compileall` reads and compiles; it runs nothing of what it compiles.
     done = sandbox.run(
         Command(
@@ -75,6 +71,10 @@ def compiled(
     except OSError:  # another run was faster
         shutil.rmtree(draft, ignore_errors=True)
     return target
+
+
+def _left_out(_directory: str, names: list[str]) -> set[str]:
+    return _LEFT_OUT.intersection(names)
 
 
 def _link(source: str, target: str) -> str:

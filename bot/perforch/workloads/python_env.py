@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 HARNESS = "/perforch/harness"
 FALLBACK = "/perforch/pytest"  # our own pytest, for interpreters that have none
 _ENVIRONMENT = "/perforch/env"
-_PYTEST = ("pytest", "_pytest", "pluggy", "iniconfig", "packaging", "pygments")
+_PYTEST = ("pytest", "_pytest", "pluggy", "iniconfig", "packaging", "pygments", "py")  # the last is a single file
 _SYSTEM = (Path("/usr"), Path("/bin"), Path("/lib"))
 _NAME = re.compile(r"(python|pypy)(\d+(\.\d+)*)?t?")
 
@@ -168,14 +168,15 @@ def _installation(real: Path) -> Iterator[Mount]:
 
 
 def _pytest_sources() -> tuple[Path, ...]:
-    """The folders of our own pytest and what it needs; () when one is not installed as a folder."""
-    folders = []
+    """Folders and files of our own pytest and what it needs; () when something is missing."""
+    found = []
     for name in _PYTEST:
         spec = importlib.util.find_spec(name)
-        if spec is None or not spec.submodule_search_locations:
+        if spec is None or spec.origin is None:
             return ()
-        folders.append(Path(next(iter(spec.submodule_search_locations))))
-    return tuple(folders)
+        places = spec.submodule_search_locations
+        found.append(Path(next(iter(places))) if places else Path(spec.origin))
+    return tuple(found)
 
 
 def _with_bytecode(
