@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import TYPE_CHECKING
 
-from perforch.measure import instructions, memory, pairs, verdict
+from perforch.measure import estimates, instructions, memory, pairs, verdict
 from perforch.measure.model import Comparison, Decision, Estimate, Pair, Progress
 from perforch.measure.session import Session
 from perforch.result import Metric
@@ -98,7 +98,7 @@ def compare(
         except _FailedRunError as failure:
             decision, reason, weights = Decision.INCONCLUSIVE, f"{failure}, so nothing is claimed", None
             run.failed = True
-        table, peak = run.estimates(weights)
+        table, peak = run.table(weights)
         if metric in MEMORY and not run.failed:
             decision, reason = run.judge_memory(weights)
         label = ""
@@ -199,9 +199,9 @@ class _Run:
             self.tell(Progress("timing", len(self.state.pairs), cap))
             pair = self._pair(*next(tosses))
             self.state.pairs.append(pair)
-            decision = self.rule.update(_log(pair, self.metric))
+            decision = self.rule.update(estimates.log_ratio(pair, self.metric))
             if self.clock_rule is not None and self.clock_rule.decision is None:
-                self.clock_rule.update(_log(pair, Metric.TIME))
+                self.clock_rule.update(estimates.log_ratio(pair, Metric.TIME))
         self.tell(Progress("timing", len(self.state.pairs), len(self.state.pairs)))
         return self._explain(decision or Decision.INCONCLUSIVE)
 
@@ -239,7 +239,7 @@ class _Run:
                 decision,
                 f"no gain of {rule.futile_effect:.0%} or more (95 %), median {rule.ratio:.2f}×, {count}",
             )
-        sd = pairs.scatter([_log(pair, self.metric) for pair in self.state.pairs])
+        sd = pairs.scatter([estimates.log_ratio(pair, self.metric) for pair in self.state.pairs])
         resolvable = pairs.smallest_effect(sd, rule.level, rule.cap)
         limit = "the time ended" if rule.pairs < rule.cap else "the cap was reached"
         able = f"; with this noise {rule.cap} pairs resolve {resolvable:.0%}" if resolvable else ""
@@ -301,13 +301,14 @@ class _Run:
             reason += f"; but {1 / self.rule.ratio:.2f}× slower"
         return decision, reason
 
-    def estimates(self, weights: memory.Weights | None) -> tuple[dict[Metric, Estimate], Estimate | None]:
+    def table(self, weights: memory.Weights | None) -> tuple[dict[Metric, Estimate], Estimate | None]:
         """The table: time and CPUs always, memory where it was measured."""
         table: dict[Metric, Estimate] = {}
         peak = None
+        cap = self.rule.cap if self.rule else len(self.state.pairs)
         if self.state.pairs:
-            table[Metric.TIME] = self._estimate(Metric.TIME)
-            table[Metric.CPU] = self._estimate(Metric.CPU)
+            table[Metric.TIME] = estimates.paired(self.state.pairs, Metric.TIME, self.level, cap)
+            table[Metric.CPU] = estimates.paired(self.state.pairs, Metric.CPU, self.level, cap)
             if table[Metric.TIME].before < _SHORT_MS:
                 self.state.notes.append(
                     f"one run takes {table[Metric.TIME].before:.0f} ms: starting up dilutes the effect, use a workload of {_SHORT_MS:.0f} ms or more"
@@ -318,36 +319,3 @@ class _Run:
             more, peak = memory.estimates(weights, self.level)
             table |= more
         return table, peak
-
-    def _estimate(self, metric: Metric) -> Estimate:
-        unit = "CPUs" if metric is Metric.CPU else "ms"
-        before = [_value(pair.before, metric) for pair in self.state.pairs]
-        after = [_value(pair.after, metric) for pair in self.state.pairs]
-        cap = self.rule.cap if self.rule else len(before)
-        logs = [_log(pair, metric) for pair in self.state.pairs]
-        low, high = verdict.invert(logs, self.level, cap)
-        # Medians of the sides scatter with the drift between pairs; the median ratio of the pairs does not. Both values are
-        # therefore put symmetrically around the typical pair, so that before / after is that ratio.
-        middle = math.exp(
-            median(math.log(max(b, 1e-9) * max(a, 1e-9)) / 2 for b, a in zip(before, after, strict=True))
-        )
-        ratio = math.exp(median(logs))
-        return Estimate(
-            unit=unit,
-            before=middle * math.sqrt(ratio),
-            after=middle / math.sqrt(ratio),
-            ratio=ratio,
-            low=low,
-            high=high,
-            confidence=1 - self.level,
-            pairs=len(before),
-            noise=pairs.noise(before),
-        )
-
-
-def _value(sample: object, metric: Metric) -> float:
-    return float(getattr(sample, "cpus" if metric is Metric.CPU else "task_clock_ms"))
-
-
-def _log(pair: Pair, metric: Metric) -> float:
-    return math.log(max(_value(pair.before, metric), 1e-9) / max(_value(pair.after, metric), 1e-9))
