@@ -82,8 +82,8 @@ def toolchains() -> Toolchains:
         roots += [root] if root is not None else []
     # rustup keeps toolchains beside the folder of its proxies, whoever's home that is.
     proxy = shutil.which("cargo") or str(home / ".cargo/bin/cargo")
-    places = (os.environ.get("RUSTUP_HOME"), home / ".rustup", Path(proxy).parents[2] / ".rustup")
-    rustup = next((Path(place) for place in places if place and (Path(place) / "toolchains").is_dir()), home / ".rustup")
+    homes = (os.environ.get("RUSTUP_HOME"), home / ".rustup", Path(proxy).parents[2] / ".rustup")
+    rustup = next((Path(one) for one in homes if one and (Path(one) / "toolchains").is_dir()), home / ".rustup")
     if (rustup / "toolchains").is_dir():
         roots.append(rustup)
         env["RUSTUP_HOME"] = str(rustup)
