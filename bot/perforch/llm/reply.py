@@ -6,7 +6,6 @@ it would be another program than the one that was proposed.
 
 from __future__ import annotations
 
-import ast
 import difflib
 import hashlib
 import re
@@ -16,7 +15,11 @@ from typing import TYPE_CHECKING
 
 from perforch.languages import syntax
 from perforch.llm.blocks import Block, blocks
-from perforch.result import Language, Outcome, Stage
+from perforch.llm.fitting import fit
+from perforch.llm.refusal import Refusal, RefusedError, refuse
+from perforch.result import Language, Stage
+
+__all__ = ["Candidate", "Refusal", "parse", "splice"]
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -59,20 +62,6 @@ class Candidate:
     changed_lines: int
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why the reply is no candidate."""
-
-    outcome: Outcome
-    detail: str
-
-
-class _RefusedError(Exception):
-    def __init__(self, detail: str, outcome: Outcome = Outcome.INVALID_REPLY) -> None:
-        super().__init__(detail)
-        self.refusal = Refusal(outcome, detail)
-
-
 def parse(
     text: str,
     function: Function,
@@ -92,7 +81,7 @@ def parse(
     """
     try:
         return _parse(text, function, language, head_source, helpers_allowed=helpers_allowed)
-    except _RefusedError as error:
+    except RefusedError as error:
         return error.refusal
 
 
@@ -105,22 +94,22 @@ def _parse(
     text: str, function: Function, language: Language, head_source: bytes, *, helpers_allowed: bool
 ) -> Candidate:
     if not text.strip():
-        raise _RefusedError("the reply is empty")
+        refuse("the reply is empty")
     if len(text.encode(errors="replace")) > MAX_BYTES:
-        raise _RefusedError(f"the reply is longer than {MAX_BYTES} bytes")
+        refuse(f"the reply is longer than {MAX_BYTES} bytes")
     if "\0" in text:
-        raise _RefusedError("the reply holds NUL characters")
+        refuse("the reply holds NUL characters")
     plain = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     head = _in_file(function, language, head_source)
     block, target, parsed_code, others = _choose(blocks(plain), function, language)
     if not block.closed and target.has_error:
-        raise _RefusedError("the reply was cut off inside the function")
+        refuse("the reply was cut off inside the function")
     if _folded(target.signature) != _folded(head.signature):
-        raise _RefusedError(f"the signature changed: {target.signature[:200]}")
+        refuse(f"the signature changed: {target.signature[:200]}")
     _check_others(others, language, head_source, helpers_allowed=helpers_allowed)
     _check_outside(parsed_code, (target, *others), head_source)
     _check_imports(parsed_code, target, language, head_source)
-    new = _fit(parsed_code, target, function, head, language, head_source)
+    new = fit(parsed_code, target, function, head, language, head_source)
     return _checked(new, function, language, head_source)
 
 
@@ -134,9 +123,9 @@ def _in_file(function: Function, language: Language, source: bytes) -> Definitio
                 and other.start_byte < definition.end_byte and definition.start_byte < other.end_byte
             ]  # fmt: skip
             if shared:
-                raise _RefusedError(f"the function shares a line with {shared[0].name}")
+                refuse(f"the function shares a line with {shared[0].name}")
             return definition
-    raise _RefusedError("the function is not where it was")
+    return refuse("the function is not where it was")
 
 
 def _choose(
@@ -154,7 +143,7 @@ def _choose(
                 continue
             exact = [one for one in matching if _folded(one.signature) == _folded(function.signature)]
             if len(exact or matching) > 1:
-                raise _RefusedError("the reply defines the function twice")
+                refuse("the reply defines the function twice")
             target = (exact or matching)[0]
             others = tuple(one for one in definitions if one is not target)
             if best is None or not target.has_error or best[1].has_error:
@@ -162,10 +151,8 @@ def _choose(
             break
     if best is None:
         if names:
-            raise _RefusedError(
-                f"the reply defines {', '.join(sorted(names)[:3])} instead of {function.name}"
-            )
-        raise _RefusedError("the reply holds no code for the function")
+            refuse(f"the reply defines {', '.join(sorted(names)[:3])} instead of {function.name}")
+        refuse("the reply holds no code for the function")
     return best
 
 
@@ -209,7 +196,7 @@ def _check_others(
         if other.simple_name in known | declared:
             continue  # compared below: its text is not taken
         if not helpers_allowed:
-            raise _RefusedError(f"the reply adds a function beside the target: {other.name}")
+            refuse(f"the reply adds a function beside the target: {other.name}")
 
 
 def _check_outside(code: bytes, inside: Iterable[Definition], head_source: bytes) -> None:
@@ -222,7 +209,7 @@ def _check_outside(code: bytes, inside: Iterable[Definition], head_source: bytes
         stripped = line.strip()
         if number in covered or not stripped or stripped in known or _HARMLESS.match(stripped):
             continue
-        raise _RefusedError(f"the reply adds code outside the function: {stripped[:100]}")
+        refuse(f"the reply adds code outside the function: {stripped[:100]}")
 
 
 def _check_imports(code: bytes, target: Definition, language: Language, head_source: bytes) -> None:
@@ -231,102 +218,14 @@ def _check_imports(code: bytes, target: Definition, language: Language, head_sou
     inside = syntax.imports(language, textwrap.dedent(span.decode(errors="replace")).encode())
     for name in sorted(syntax.imports(language, code) - present):
         if name not in inside:
-            raise _RefusedError(f"the reply adds the import {name}, which the file does not have")
+            refuse(f"the reply adds the import {name}, which the file does not have")
         root = re.split(r"[.:/]", name)[0]
         allowed = {
             Language.PYTHON: root in _PYTHON_INSIDE,
             Language.RUST: root in {"std", "core", "alloc", "self", "super", "crate"},
         }
         if not allowed.get(language, False):
-            raise _RefusedError(f"the reply imports {name} inside the function")
-
-
-def _fit(
-    code: bytes,
-    target: Definition,
-    function: Function,
-    head: Definition,
-    language: Language,
-    head_source: bytes,
-) -> str:
-    """The target's text in the file's indentation and newlines, with the documentation and decorators of the file."""
-    if target.declaration_start > target.first_byte:
-        _check_prefix(code, target, head, language, head_source)
-    body = code[_line_start(code, target.declaration_start) : target.last_byte].decode(errors="replace")
-    if target.first_byte < target.declaration_start and _same_line(code, target):
-        body = code[_line_start(code, target.first_byte) : target.last_byte].decode(errors="replace")
-    old_indent = re.match(r"[ \t]*", body)[0]  # type: ignore[index]
-    prefix = head_source[function.start_byte : _line_start(head_source, head.declaration_start)].decode(
-        errors="replace"
-    )
-    first_line = head_source[
-        _line_start(head_source, head.declaration_start) : head.declaration_start
-    ].decode(errors="replace")
-    new_indent = re.match(r"[ \t]*", first_line)[0]  # type: ignore[index]
-    lines = body.split("\n")
-    if old_indent != new_indent:
-        lines = [new_indent + line.removeprefix(old_indent) if line.strip() else line for line in lines]
-    if language is Language.PYTHON:
-        lines = _keep_docstring(lines, function, new_indent)
-    text = prefix.replace("\r\n", "\n") + "\n".join(
-        line.rstrip() if not line.strip() else line for line in lines
-    )
-    tail = head_source[head.last_byte : function.end_byte].decode(errors="replace").replace("\r\n", "\n")
-    text += tail if tail.strip(" \t;") in {"", "\n"} or tail.strip().startswith(("//", "#")) else "\n"
-    crlf = head_source.count(b"\r\n") * 2 > head_source.count(b"\n")
-    return text.replace("\n", "\r\n") if crlf else text
-
-
-def _same_line(code: bytes, target: Definition) -> bool:
-    return _line_start(code, target.first_byte) == _line_start(code, target.declaration_start)
-
-
-def _line_start(code: bytes, place: int) -> int:
-    return code.rfind(b"\n", 0, place) + 1
-
-
-def _check_prefix(
-    code: bytes, target: Definition, head: Definition, language: Language, head_source: bytes
-) -> None:
-    """Decorators, annotations and attributes are part of what the function is; documentation is not looked at."""
-    new = _marks(code[target.first_byte : target.declaration_start])
-    old = _marks(head_source[head.first_byte : head.declaration_start])
-    added = sorted(new - old)
-    if not added:
-        return
-    if any("cache" in mark.lower() or "memo" in mark.lower() for mark in added):
-        raise _RefusedError(f"keeps results between calls: {added[0]}", Outcome.UNSAFE)
-    if any(mark.startswith(("#[", "@", "//go:", "__attribute__", "[[")) for mark in added):
-        raise _RefusedError(f"the reply adds {added[0][:100]} to the function")
-
-
-def _marks(prefix: bytes) -> set[str]:
-    lines = (line.strip() for line in prefix.decode(errors="replace").splitlines())
-    return {line for line in lines if line.startswith(("@", "#[", "//go:", "__attribute__", "[["))}
-
-
-def _keep_docstring(lines: list[str], function: Function, indent: str) -> list[str]:
-    """Put the original docstring back where a reply left it out; a smaller diff is easier to review."""
-    try:
-        old = ast.parse(textwrap.dedent(function.source)).body[0]
-        new = ast.parse(textwrap.dedent("\n".join(lines))).body[0]
-    except (SyntaxError, ValueError, IndexError, RecursionError, MemoryError):
-        return lines
-    kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
-    if not isinstance(old, kinds) or not isinstance(new, kinds):
-        return lines
-    if (
-        ast.get_docstring(old) is None
-        or ast.get_docstring(new) is not None
-        or new.body[0].lineno == new.lineno
-    ):
-        return lines
-    text = function.source.splitlines()[old.body[0].lineno - 1 : old.body[0].end_lineno]
-    place = new.body[0].lineno - 1
-    inner = re.match(r"[ \t]*", lines[place])[0]  # type: ignore[index]
-    if re.match(r"[ \t]*", text[0])[0] != inner:  # type: ignore[index]
-        return lines
-    return [*lines[:place], *text, *lines[place:]]
+            refuse(f"the reply imports {name} inside the function")
 
 
 def _checked(new: str, function: Function, language: Language, head_source: bytes) -> Candidate:
@@ -336,15 +235,15 @@ def _checked(new: str, function: Function, language: Language, head_source: byte
     old_rest = _rest(before.definitions, function.start_byte, language, head_source)
     new_rest = _rest(after.definitions, function.start_byte, language, file)
     if old_rest != new_rest:
-        raise _RefusedError("the reply changes other functions of the file")
+        refuse("the reply changes other functions of the file")
     mine = next((one for one in after.definitions if one.start_byte == function.start_byte), None)
     if mine is None or mine.name != function.name:
-        raise _RefusedError("the reply does not fit into the place of the function")
+        refuse("the reply does not fit into the place of the function")
     start, end = function.start_byte, function.start_byte + len(candidate_bytes)
     tokens = syntax.normalised_spans(language, file, [(start, end)])[0]
     old_tokens = syntax.normalised_spans(language, head_source, [(start, function.end_byte)])[0]
     if tokens == old_tokens:
-        raise _RefusedError("no change: the reply repeats the original")
+        refuse("no change: the reply repeats the original")
     return Candidate(new, hashlib.sha256(tokens).hexdigest(), _changed_lines(function.source, new))
 
 
