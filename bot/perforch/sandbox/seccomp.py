@@ -15,6 +15,9 @@ from dataclasses import dataclass, field
 _LOAD, _JEQ, _JGE, _JSET, _AND, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x54, 0x06
 _ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
 _NR, _ARCH, _ARG0 = 0, 4, 16
+_SET_ID = 0o6000  # S_ISUID | S_ISGID: a file in an output directory belongs to the host user, root perhaps
+_CREATES = 0o20000100  # O_CREAT | __O_TMPFILE: only then is the mode argument of open looked at
+_OPENAT2 = 437  # both machines
 _NEW_NAMESPACES = 0x7E020080  # CLONE_NEW{NS,CGROUP,UTS,IPC,USER,PID,NET,TIME}
 _X32 = 0x40000000
 _FAMILIES = (
@@ -31,11 +34,15 @@ class _Machine:
     clone3: int
     socket: int
     affinity: int
+    modes: tuple[tuple[int, int], ...]
+    opens: tuple[tuple[int, int], ...]
     x32: bool = False
     denied: tuple[int, ...] = field(default=())
 
 
-# ptrace, process_vm_readv/writev, mount family, pivot_root, chroot, unshare, setns, bpf, perf_event_open, userfaultfd, io_uring,
+# modes: (number, place of the mode argument) of chmod, fchmod, creat, mknod, mknodat, fchmodat, fchmodat2, as far as they exist.
+# opens: (number, place of the flags, which the mode follows) of open, openat.
+# denied: ptrace, process_vm_readv/writev, mount family, pivot_root, chroot, unshare, setns, bpf, perf_event_open, userfaultfd, io_uring,
 # keyctl family, kernel modules, kexec, swap, reboot, pidfd_getfd, kcmp, quotactl, acct, open_by_handle_at, syslog, iopl, ioperm.
 _MACHINES = {
     "x86_64": _Machine(
@@ -44,6 +51,8 @@ _MACHINES = {
         clone3=435,
         socket=41,
         affinity=203,
+        modes=((90, 1), (91, 1), (85, 1), (133, 1), (259, 2), (268, 2), (452, 2)),
+        opens=((2, 1), (257, 2)),
         x32=True,
         denied=(
             101, 103, 155, 161, 163, 165, 166, 167, 168, 169, 172, 173, 175, 176, 179, 246, 248, 249, 250, 272, 298, 303,
@@ -56,6 +65,8 @@ _MACHINES = {
         clone3=435,
         socket=198,
         affinity=122,
+        modes=((52, 1), (33, 2), (53, 2), (452, 2)),
+        opens=((56, 2),),
         denied=(
             39, 40, 41, 51, 60, 89, 97, 104, 105, 106, 116, 117, 142, 217, 218, 219, 224, 225, 241, 264, 265, 268, 270, 271,
             272, 273, 280, 282, 294, 425, 426, 427, 428, 429, 430, 431, 432, 433, 438, 442,
@@ -85,10 +96,29 @@ def program(*, fixed_affinity: bool) -> bytes:
     ]
     if machine.x32:
         code += [_op(_JGE, _X32, 0, 1), _op(_RETURN, _ERRNO | errno.ENOSYS)]
-    # libc falls back to clone, whose flags can be looked at.
-    code += [_op(_JEQ, machine.clone3, 0, 1), _op(_RETURN, _ERRNO | errno.ENOSYS)]
+    # libc falls back to clone and openat, whose arguments can be looked at.
+    for number in (machine.clone3, _OPENAT2):
+        code += [_op(_JEQ, number, 0, 1), _op(_RETURN, _ERRNO | errno.ENOSYS)]
     for number in denied:
         code += [_op(_JEQ, number, 0, 1), _op(_RETURN, _ERRNO | errno.EPERM)]
+    for number, place in machine.modes:
+        code += [
+            _op(_JEQ, number, 0, 4),
+            _op(_LOAD, _ARG0 + 8 * place),
+            _op(_JSET, _SET_ID, 0, 1),
+            _op(_RETURN, _ERRNO | errno.EPERM),
+            _op(_RETURN, _ALLOW),
+        ]
+    for number, place in machine.opens:
+        code += [
+            _op(_JEQ, number, 0, 6),
+            _op(_LOAD, _ARG0 + 8 * place),
+            _op(_JSET, _CREATES, 0, 3),
+            _op(_LOAD, _ARG0 + 8 * (place + 1)),
+            _op(_JSET, _SET_ID, 0, 1),
+            _op(_RETURN, _ERRNO | errno.EPERM),
+            _op(_RETURN, _ALLOW),
+        ]
     code += [
         _op(_JEQ, machine.clone, 0, 4),
         _op(_LOAD, _ARG0),
