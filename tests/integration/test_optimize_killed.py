@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 # ruff: noqa: E501, TC003
-
 from perforch.llm.replay import Fault, ReplayServer
 from perforch.result import Result, load
 
