@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -88,7 +87,7 @@ class Bare:
                 ):
                     target.parent.mkdir(parents=True, exist_ok=True)
                 if not target.exists() and not target.is_symlink():
-                    os.symlink(mount.source, target)
+                    target.symlink_to(mount.source)
                     made.append(target)
             yield list(command.argv), command.cwd
         except OSError as error:

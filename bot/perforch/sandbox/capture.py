@@ -10,6 +10,7 @@ import subprocess
 import time
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 import psutil
@@ -171,7 +172,7 @@ def resident(pid: int) -> int:
 def _input(data: bytes) -> IO[bytes]:
     """Standard input as a file that needs nobody to feed it."""
     if not data:
-        return open(os.devnull, "rb")  # noqa: PTH123, SIM115: the caller closes it
+        return Path(os.devnull).open("rb")
     file = os.fdopen(os.memfd_create("stdin"), "w+b")
     file.write(data)
     file.flush()

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - the script inside is one piece
 """Does the sandbox hold? The worst things a program could try, tried in one start of the real policy; never inferred from versions."""
 
 from __future__ import annotations

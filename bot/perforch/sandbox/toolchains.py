@@ -64,7 +64,7 @@ def toolchains() -> Toolchains:
     """Look once."""
     home = Path.home()
     roots = [Path("/etc") / name for name in _ETC if (Path("/etc") / name).exists()]
-    roots += [root for root in (Path("/opt"), Path("/nix/store")) if root.is_dir()]
+    roots += [root for root in (Path("/nix/store"),) if root.is_dir()]
     env = {
         "GOPROXY": "off",
         "GOTOOLCHAIN": "local",
