@@ -92,7 +92,9 @@ class Measurement(Record):
     ci_low: float | None = None
     ci_high: float | None = None
     pairs: Annotated[int, Field(ge=0)] = 0
-    noise: float | None = Field(default=None, description="A/A ratio spread of the same workload in the same job")
+    noise: float | None = Field(
+        default=None, description="A/A ratio spread of the same workload in the same job"
+    )
     confidence: float | None = Field(default=None, description="level of ci_low and ci_high, such as 0.99")
     verdict: Literal["faster", "slower", "no_change", "inconclusive"] | None = None
     note: Text = ""
@@ -140,10 +142,14 @@ class FunctionResult(Record):
     against_base: dict[Metric, Measurement] = Field(
         default_factory=dict, description="base (before) against head (after), only this function reverted"
     )
-    peak_memory: Measurement | None = Field(default=None, description="peak resident memory, KiB; gates memory claims")
+    peak_memory: Measurement | None = Field(
+        default=None, description="peak resident memory, KiB; gates memory claims"
+    )
     tests: tuple[str, ...] = Field(default=(), description="ids of the tests that exercised the function")
     workload: Text = Field(default="", description="the command that was timed, for people to run again")
-    explanation: Text = Field(default="", description="why it is faster, at most two sentences, untrusted prose")
+    explanation: Text = Field(
+        default="", description="why it is faster, at most two sentences, untrusted prose"
+    )
     patch: Annotated[str, Field(max_length=1_000_000)] | None = None
     suggestions: tuple[Suggestion, ...] = ()
 
@@ -214,7 +220,9 @@ class Result(Record):
     totals: Totals = Totals()
     canaries: Canaries = Canaries()
     environment: Environment = Environment()
-    notes: tuple[Text, ...] = Field(default=(), description="one-line remarks for people, such as how to add a key")
+    notes: tuple[Text, ...] = Field(
+        default=(), description="one-line remarks for people, such as how to add a key"
+    )
 
     def dump(self) -> str:
         """Serialise as indented JSON with the contract's key names, newline at the end."""

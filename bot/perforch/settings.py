@@ -78,7 +78,13 @@ class ModelSettings(_Section):
         if value is None:
             return None
         parts = urlsplit(value)
-        if "${" in value or parts.username is not None or parts.password is not None or parts.query or parts.fragment:
+        if (
+            "${" in value
+            or parts.username is not None
+            or parts.password is not None
+            or parts.query
+            or parts.fragment
+        ):
             message = "base_url must be a plain URL without credentials, variables, query or fragment"
             raise ValueError(message)
         host = parts.hostname or ""
@@ -232,7 +238,11 @@ def _explain(error: ValidationError, source: str) -> ConfigError:
     if problem["type"] == "extra_forbidden":
         key = str(problem["loc"][-1])
         near = difflib.get_close_matches(key, _known_keys(problem["loc"][:-1]), n=1, cutoff=0.5)
-        hint = f"Did you mean {near[0]!r}?" if near else "Known keys: " + ", ".join(_known_keys(problem["loc"][:-1]))
+        hint = (
+            f"Did you mean {near[0]!r}?"
+            if near
+            else "Known keys: " + ", ".join(_known_keys(problem["loc"][:-1]))
+        )
         message = f"{source}: unknown key {place!r}"
         return ConfigError(message, hint=hint)
     text = problem["msg"].removeprefix("Value error, ")

@@ -1,5 +1,7 @@
 """`perforch demo`: the sample pull request ends as its truth says, with real compilers, sandbox and measurements."""
 
+# ruff: noqa: TC003
+
 from __future__ import annotations
 
 import json
@@ -42,7 +44,14 @@ def test_the_run_accepts_exactly_the_right_ones(demo: tuple[Result, Path, str]) 
 def test_each_kind_of_bad_candidate_is_named(demo: tuple[Result, Path, str]) -> None:
     result, _, _ = demo
     outcomes = {attempt.outcome.value for one in result.functions for attempt in one.attempts}
-    assert {"accepted", "does_not_compile", "tests_failed", "not_faster", "unsafe", "invalid_reply"} <= outcomes
+    assert {
+        "accepted",
+        "does_not_compile",
+        "tests_failed",
+        "not_faster",
+        "unsafe",
+        "invalid_reply",
+    } <= outcomes
 
 
 @pytest.mark.timing

@@ -1,5 +1,7 @@
 """From replies to candidates."""
 
+# ruff: noqa: E501, RUF015
+
 from __future__ import annotations
 
 import pytest
@@ -36,7 +38,9 @@ def function(source: bytes, name: str, language: Language = Language.PYTHON, pat
     )  # fmt: skip
 
 
-def take(text: str, source: bytes = PY, name: str = "Box.size", language: Language = Language.PYTHON) -> Candidate | Refusal:
+def take(
+    text: str, source: bytes = PY, name: str = "Box.size", language: Language = Language.PYTHON
+) -> Candidate | Refusal:
     return parse(text, function(source, name, language), language, head_source=source, stage=Stage.REFINE)
 
 
@@ -57,16 +61,25 @@ INDENTED = "".join(f"    {line}\n" for line in BODY.splitlines())
         BODY,
         f"\ufeff```python\n{BODY}```".replace("\n", "\r\n"),
         f"First:\n```python\nx = 1\n```\nThen:\n```python\n{BODY}```",
-        "```python\n" + PY.decode().replace("n = 0\n        for _ in items:\n            n += 1\n        return n", "return len(list(items))") + "```",
+        "```python\n"
+        + PY.decode().replace(
+            "n = 0\n        for _ in items:\n            n += 1\n        return n", "return len(list(items))"
+        )
+        + "```",
     ],
 )
 def test_the_code_is_found(text: str) -> None:
     found = take(text)
     assert isinstance(found, Candidate), found
-    assert found.text == '    def size(self, items):\n        """How many."""\n        return len(list(items))\n'
+    assert (
+        found.text == '    def size(self, items):\n        """How many."""\n        return len(list(items))\n'
+    )
     file = splice(PY, function(PY, "Box.size"), found)
     assert b"def other(self):\n        return math.pi\n" in file
-    assert [d.name for d in syntax.definitions(Language.PYTHON, file).definitions] == ["Box.size", "Box.other"]
+    assert [d.name for d in syntax.definitions(Language.PYTHON, file).definitions] == [
+        "Box.size",
+        "Box.other",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -81,8 +94,14 @@ def test_the_code_is_found(text: str) -> None:
         (f"```python\nCACHE = {{}}\n{BODY}```", "outside"),
         (f"```python\ndef helper():\n    return 1\n{BODY}```", "beside"),
         (f"```python\n@functools.lru_cache\n{BODY}```", "between calls"),
-        ("```python\n" + PY.decode().split("class Box:\n")[1].split("\n    def other")[0] + "```", "no change"),
-        ("```python\ndef size(self, items):\n    # shorter\n    n = 0\n    for _ in items:\n        n += 1\n    return n\n```", "no change"),
+        (
+            "```python\n" + PY.decode().split("class Box:\n")[1].split("\n    def other")[0] + "```",
+            "no change",
+        ),
+        (
+            "```python\ndef size(self, items):\n    # shorter\n    n = 0\n    for _ in items:\n        n += 1\n    return n\n```",
+            "no change",
+        ),
         (f"```python\n{BODY}\n{BODY}```", "twice"),
         ("```python\ndef size(self, items):\n    return \0 1\n```", "NUL"),
         ("x" * 300_000, "longer"),
@@ -98,10 +117,30 @@ def test_what_is_no_candidate_is_refused(text: str, said: str) -> None:
 @pytest.mark.parametrize(
     ("language", "name", "source", "reply"),
     [
-        (Language.JAVA, "A.f", b"class A {\n  int f(int a) { return a + a; }\n  int f(long a) { return 1; }\n}\n", "  int f(int a) { return 2 * a; }\n"),
-        (Language.CPP, "f", b"#include <vector>\nint f(int a) { return a + a; }\n", "int f(int a) { return 2 * a; }\n"),
-        (Language.GO, "T.F", b"package a\n\ntype T struct{}\n\nfunc (t *T) F(a int) int { return a + a }\n", "func (t *T) F(a int) int { return 2 * a }\n"),
-        (Language.RUST, "T::f", b"struct T;\nimpl T {\n    pub fn f(&self, a: i32) -> i32 { a + a }\n}\n", "pub fn f(&self, a: i32) -> i32 { 2 * a }\n"),
+        (
+            Language.JAVA,
+            "A.f",
+            b"class A {\n  int f(int a) { return a + a; }\n  int f(long a) { return 1; }\n}\n",
+            "  int f(int a) { return 2 * a; }\n",
+        ),
+        (
+            Language.CPP,
+            "f",
+            b"#include <vector>\nint f(int a) { return a + a; }\n",
+            "int f(int a) { return 2 * a; }\n",
+        ),
+        (
+            Language.GO,
+            "T.F",
+            b"package a\n\ntype T struct{}\n\nfunc (t *T) F(a int) int { return a + a }\n",
+            "func (t *T) F(a int) int { return 2 * a }\n",
+        ),
+        (
+            Language.RUST,
+            "T::f",
+            b"struct T;\nimpl T {\n    pub fn f(&self, a: i32) -> i32 { a + a }\n}\n",
+            "pub fn f(&self, a: i32) -> i32 { 2 * a }\n",
+        ),
     ],
 )
 def test_five_languages(language: Language, name: str, source: bytes, reply: str) -> None:
@@ -119,7 +158,13 @@ def test_five_languages(language: Language, name: str, source: bytes, reply: str
 
 def test_windows_line_ends_stay() -> None:
     source = PY.replace(b"\n", b"\r\n")
-    found = parse(f"```python\n{BODY}```", function(source, "Box.size"), Language.PYTHON, head_source=source, stage=Stage.REFINE)
+    found = parse(
+        f"```python\n{BODY}```",
+        function(source, "Box.size"),
+        Language.PYTHON,
+        head_source=source,
+        stage=Stage.REFINE,
+    )
     assert isinstance(found, Candidate)
     assert "\n" not in found.text.replace("\r\n", "")
 

@@ -24,7 +24,13 @@ KEY = "PERFORCH_DEMO_KEY"  # named by the sample's configuration
 
 
 @click.command()
-@click.option("--out", type=click.Path(path_type=Path), default=Path("perforch-out/demo"), show_default=True, help="Where results go.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("perforch-out/demo"),
+    show_default=True,
+    help="Where results go.",
+)
 @terminal.json_option
 def demo(out: Path, as_json: bool) -> int:
     """Run the whole pipeline on the sample pull request: five languages, no key, no network."""

@@ -63,7 +63,9 @@ class World:
         """Who would solve one new problem, by stage and model."""
         gauss = self.rng.gauss
         z = math.sqrt(SHARES["problem"]) * gauss(0, 1)
-        family = {name: math.sqrt(SHARES["family"]) * gauss(0, 1) for name in sorted(set(self.families.values()))}
+        family = {
+            name: math.sqrt(SHARES["family"]) * gauss(0, 1) for name in sorted(set(self.families.values()))
+        }
         solved = {}
         for model, kin in self.families.items():
             own = math.sqrt(SHARES["model"]) * gauss(0, 1)

@@ -65,7 +65,9 @@ def _hunks(before: list[str], after: list[str]) -> Iterator[str]:
                 yield from (_line("+", line) for line in after[k:m])
 
 
-def _opcodes(before: list[str], after: list[str], head: int, tail: int) -> list[tuple[str, int, int, int, int]]:
+def _opcodes(
+    before: list[str], after: list[str], head: int, tail: int
+) -> list[tuple[str, int, int, int, int]]:
     """Common ends as they are, only the middle compared: comparing costs quadratic time.
 
     The ends must stay aligned: git takes a hunk with less context after it than before it for one at the end of the file.

@@ -21,7 +21,8 @@ def open_sandbox(
     """Open a sandbox and prove that it holds by running the worst probes in it.
 
     Args:
-        policy: `sandbox` of the owner's configuration. `weak-ok` is treated like `required` so far: nothing weaker is offered. `none` counts only together with PERFORCH_ALLOW_UNSANDBOXED=1 on the runner.
+        policy: `sandbox` of the owner's configuration. `weak-ok` is treated like `required` so far: nothing weaker is
+            offered. `none` counts only together with PERFORCH_ALLOW_UNSANDBOXED=1 on the runner.
         reserved_cpus: CPUs that are kept free for benchmarks.
 
     Raises:

@@ -28,7 +28,7 @@ _HOME = "/tmp/home"  # noqa: S108: inside the sandbox
 _USER = 1000
 _OPEN_FILES = 8192
 # Joins the control group directories given first, then becomes the program.
-_JOIN = 'cd /; n=$1; shift; while [ "$n" -gt 0 ]; do echo $$ > "$1/cgroup.procs" || exit 125; shift; n=$((n-1)); done; exec "$@"'
+_JOIN = 'cd /; unset OLDPWD; n=$1; shift; while [ "$n" -gt 0 ]; do echo $$ > "$1/cgroup.procs" || exit 125; shift; n=$((n-1)); done; exec "$@"'
 # Waits for one line on a descriptor, then becomes the program: counters start here.
 _GATE = 'read -r _ <&"$1" || exit 125; eval "exec $1<&-"; shift; exec "$@"'
 

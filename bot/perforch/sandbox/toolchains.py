@@ -83,7 +83,9 @@ def toolchains() -> Toolchains:
     # rustup keeps toolchains beside the folder of its proxies, whoever's home that is.
     proxy = shutil.which("cargo") or str(home / ".cargo/bin/cargo")
     homes = (os.environ.get("RUSTUP_HOME"), home / ".rustup", Path(proxy).parents[2] / ".rustup")
-    rustup = next((Path(one) for one in homes if one and (Path(one) / "toolchains").is_dir()), home / ".rustup")
+    rustup = next(
+        (Path(one) for one in homes if one and (Path(one) / "toolchains").is_dir()), home / ".rustup"
+    )
     if (rustup / "toolchains").is_dir():
         roots.append(rustup)
         env["RUSTUP_HOME"] = str(rustup)

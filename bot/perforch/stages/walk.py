@@ -62,7 +62,9 @@ def choose_stage(function: Function, tests: Sequence[str], report: TestReport) -
 def is_trivial(function: Function) -> bool:
     """True for a body without calls, loops, branches and operators, such as an empty constructor."""
     found = syntax.features(function.language, function.source.encode())
-    return not (found.calls - {function.simple_name}) and not (found.loops or found.branches or found.operators)
+    return not (found.calls - {function.simple_name}) and not (
+        found.loops or found.branches or found.operators
+    )
 
 
 async def walk(context: Context, subject: Subject, hunks: Hunks, wanted: Stage | None) -> Walked:
@@ -83,7 +85,9 @@ async def _walk(context: Context, subject: Subject, hunks: Hunks, wanted: Stage 
         return Walked(_result(subject, None, Verdict.NOT_MEASURABLE, subject.exercise.reason))
     stage = choose_stage(function, subject.exercise.tests, subject.head.report)
     if stage is Stage.REFINE and is_trivial(function):
-        return Walked(_result(subject, stage, Verdict.SKIPPED, "the body does nothing that could be done faster"))
+        return Walked(
+            _result(subject, stage, Verdict.SKIPPED, "the body does nothing that could be done faster")
+        )
     if stage is None:
         reason = "the head revision does not build, and the errors are not in this file"
         return Walked(_result(subject, None, Verdict.SKIPPED, reason))

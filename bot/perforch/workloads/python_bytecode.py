@@ -53,7 +53,9 @@ def compiled(
             _link(str(source), str(draft / source.name))
             continue
         place = draft / source.name if len(sources) > 1 else draft
-        shutil.copytree(source, place, copy_function=_link, ignore=_left_out, symlinks=True, dirs_exist_ok=True)
+        shutil.copytree(
+            source, place, copy_function=_link, ignore=_left_out, symlinks=True, dirs_exist_ok=True
+        )
     # `compileall` reads and compiles; it runs nothing of what it compiles.
     done = sandbox.run(
         Command(

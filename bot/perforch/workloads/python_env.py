@@ -27,7 +27,15 @@ if TYPE_CHECKING:
 HARNESS = "/perforch/harness"
 FALLBACK = "/perforch/pytest"  # our own pytest, for interpreters that have none
 _ENVIRONMENT = "/perforch/env"
-_PYTEST = ("pytest", "_pytest", "pluggy", "iniconfig", "packaging", "pygments", "py")  # the last is a single file
+_PYTEST = (
+    "pytest",
+    "_pytest",
+    "pluggy",
+    "iniconfig",
+    "packaging",
+    "pygments",
+    "py",
+)  # the last is a single file
 _SYSTEM = (Path("/usr"), Path("/bin"), Path("/lib"))
 _NAME = re.compile(r"(python|pypy)(\d+(\.\d+)*)?t?")
 
