@@ -1,6 +1,6 @@
 """From replies to candidates."""
 
-# ruff: noqa: E501, RUF015
+# ruff: noqa: RUF015
 
 from __future__ import annotations
 
