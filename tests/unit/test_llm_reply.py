@@ -90,6 +90,7 @@ def test_the_code_is_found(text: str) -> None:
         ("```python\ndef size(self, items, more):\n    return 1\n```", "signature"),
         ("```python\ndef size(self, things):\n    return 1\n```", "signature"),
         ("```python\ndef length(self):\n    return 1\n```", "instead of"),
+        ("```python\n" + PY.decode().replace("math.pi", "math.tau") + "```", "changes other functions"),
         (f"```python\nimport numpy\n{BODY}```", "import"),
         (f"```python\nCACHE = {{}}\n{BODY}```", "outside"),
         (f"```python\ndef helper():\n    return 1\n{BODY}```", "beside"),

@@ -106,7 +106,7 @@ def _parse(
         refuse("the reply was cut off inside the function")
     if _folded(target.signature) != _folded(head.signature):
         refuse(f"the signature changed: {target.signature[:200]}")
-    _check_others(others, language, head_source, helpers_allowed=helpers_allowed)
+    _check_others(others, parsed_code, language, head_source, helpers_allowed=helpers_allowed)
     _check_outside(parsed_code, (target, *others), head_source)
     _check_imports(parsed_code, target, language, head_source)
     new = fit(parsed_code, target, function, head, language, head_source)
@@ -186,17 +186,31 @@ def _folded(signature: str) -> str:
 
 
 def _check_others(
-    others: Iterable[Definition], language: Language, head_source: bytes, *, helpers_allowed: bool
+    others: Iterable[Definition],
+    code: bytes,
+    language: Language,
+    head_source: bytes,
+    *,
+    helpers_allowed: bool,
 ) -> None:
-    known = {definition.simple_name for definition in syntax.definitions(language, head_source).definitions}
-    declared = {
-        definition.simple_name for definition in syntax.definitions(language, head_source).declarations
-    }
+    """Other functions of the reply must be those of the file, word for word: only the target is taken."""
+    known: dict[str, set[bytes]] = {}
+    for one in syntax.definitions(language, head_source).definitions:
+        known.setdefault(one.simple_name, set()).add(_tokens(one, head_source, language))
     for other in others:
-        if other.simple_name in known | declared:
-            continue  # compared below: its text is not taken
+        if _tokens(other, code, language) in known.get(other.simple_name, ()):
+            continue
+        if other.simple_name in known:
+            refuse(f"the reply changes other functions of the file: {other.name}")
         if not helpers_allowed:
             refuse(f"the reply adds a function beside the target: {other.name}")
+
+
+def _tokens(one: Definition, source: bytes, language: Language) -> bytes:
+    """A function's tokens wherever it stands: its own lines, without the indentation of what encloses it."""
+    return syntax.normalised(
+        language, textwrap.dedent(source[one.start_byte : one.end_byte].decode(errors="replace")).encode()
+    )
 
 
 def _check_outside(code: bytes, inside: Iterable[Definition], head_source: bytes) -> None:
