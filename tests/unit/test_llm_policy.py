@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 
 from perforch.llm.policy import check
-from perforch.result import Language
+from perforch.result import Language, Stage
 
 PY = "def f(items, key):\n    out = []\n    for item in items:\n        if item not in out:\n            out.append(item)\n    return out\n"
 PY_METHOD = "    def total(self, items):\n        return sum(item.price for item in items)\n"
@@ -19,6 +19,20 @@ GO = "func f(xs []int) int {\n\tn := 0\n\tfor _, x := range xs {\n\t\tn += x\n\t
 RUST = "fn f(xs: &[i64]) -> i64 {\n    let mut n = 0;\n    for x in xs { n += x; }\n    n\n}\n"
 
 CHEATS = [
+    ("python", PY, "def f(items, key):\n    import heapq\n    heapq.heapify(items)\n    return items\n"),
+    (
+        "java",
+        JAVA,
+        "static int f(java.util.List<Integer> xs) {\n  Collections.sort(xs);\n  return xs.get(0);\n}\n",
+    ),
+    ("java", JAVA, "static int f(java.util.List<Integer> xs) {\n  Cache.put(xs, 3);\n  return 3;\n}\n"),
+    ("go", GO, "func f(xs []int) int {\n\tsort.Ints(xs)\n\treturn xs[0]\n}\n"),
+    ("go", GO, "func f(xs []int) int {\n\tcopy(xs, xs[1:])\n\treturn xs[0]\n}\n"),
+    (
+        "cpp",
+        "int f(std::vector<int>& v) { return v[0]; }",
+        "int f(std::vector<int>& v) { std::sort(v.begin(), v.end()); return v[0]; }",
+    ),
     ("python", PY, "def f(items, key):\n    global _seen\n    _seen = items\n    return _seen\n"),
     ("python", PY, "def f(items, key):\n    f.answers[key] = items\n    return items\n"),
     ("python", PY, "def f(items, key):\n    return f.__dict__.setdefault(key, items)\n"),
@@ -103,6 +117,33 @@ CHEATS = [
 ]
 
 HONEST = [
+    ("python", PY, "def f(items, key):\n    return [key.replace('a', 'b') for item in items]\n"),
+    (
+        "python",
+        PY,
+        "def f(items, key):\n    import heapq\n    heap = list(items)\n    heapq.heapify(heap)\n    return heap\n",
+    ),
+    (
+        "java",
+        JAVA,
+        "static int f(java.util.List<Integer> xs) {\n  List<Integer> copy = new ArrayList<>(xs);\n  Collections.sort(copy);\n"
+        "  int[] a = new int[3];\n  Arrays.fill(a, -1);\n  Arrays.sort(a);\n  return copy.get(0);\n}\n",
+    ),
+    (
+        "java",
+        "static String f(String s, BigInteger n) {\n  return s;\n}\n",
+        "static String f(String s, BigInteger n) {\n  return s.replace('a', 'b') + n.add(n);\n}\n",
+    ),
+    (
+        "go",
+        GO,
+        "func f(xs []int) int {\n\tys := append([]int(nil), xs...)\n\tsort.Ints(ys)\n\tcopy(ys, xs)\n\treturn ys[0]\n}\n",
+    ),
+    (
+        "cpp",
+        CPP,
+        "int f(const std::vector<int>& xs) {\n  std::vector<int> ys(xs);\n  std::sort(ys.begin(), ys.end());\n  return ys[0];\n}\n",
+    ),
     ("python", PY, "def f(items, key):\n    return list(dict.fromkeys(items))\n"),
     (
         "python",
@@ -218,14 +259,24 @@ HONEST = [
 
 @pytest.mark.parametrize(("language", "original", "candidate"), CHEATS)
 def test_cheats_are_refused(language: str, original: str, candidate: str) -> None:
-    assert check(Language(language), original, candidate, original.encode())
+    assert check(Language(language), original, candidate)
 
 
 @pytest.mark.parametrize(("language", "original", "candidate"), HONEST)
 def test_honest_changes_pass(language: str, original: str, candidate: str) -> None:
-    assert check(Language(language), original, candidate, original.encode()) == ""
+    assert check(Language(language), original, candidate) == ""
 
 
 @pytest.mark.parametrize(("language", "original", "candidate"), CHEATS)
 def test_what_the_original_does_is_allowed(language: str, original: str, candidate: str) -> None:
-    assert check(Language(language), candidate, candidate, original.encode()) == ""
+    assert check(Language(language), candidate, candidate) == ""
+
+
+@pytest.mark.parametrize("stage", [Stage.GENERATE, Stage.FIX])
+def test_what_a_stub_ought_to_change_is_left_to_the_tests(stage: Stage) -> None:
+    stub = "    def push(self, item):\n        raise NotImplementedError\n"
+    assert (
+        check(Language.PYTHON, stub, "    def push(self, item):\n        self.items.append(item)\n", stage)
+        == ""
+    )
+    assert check(Language.PYTHON, stub, "    def push(self, item):\n        eval(item)\n", stage)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from perforch.languages import syntax
 from perforch.languages.syntax.tree import parse, text, walk
 from perforch.llm.writes import own_names, written
-from perforch.result import Language
+from perforch.result import Language, Stage
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -106,12 +106,12 @@ _NODES: dict[Language, dict[str, str]] = {
 }
 
 
-def check(language: Language, original: str, candidate: str, file_source: bytes) -> str:
+def check(language: Language, original: str, candidate: str, stage: Stage = Stage.REFINE) -> str:
     """Why the candidate is unsafe, in a few words; "" when it is not.
 
     Args:
         original: the text that is replaced; what it does already is allowed.
-        file_source: the whole file, which says what names mean where the language needs that.
+        stage: a stub or a defect does not say what the function ought to change, so only refine compares what is written to.
     """
     if _INVISIBLE.search(candidate) and not _INVISIBLE.search(original):
         return "holds invisible or direction-changing characters"
@@ -119,7 +119,7 @@ def check(language: Language, original: str, candidate: str, file_source: bytes)
     for reason in (
         _nodes(language, old, new),
         _names(language, old, new),
-        _writes(language, old, new, file_source),
+        _writes(language, old, new) if stage is Stage.REFINE else "",
     ):
         if reason:
             return reason
@@ -226,13 +226,12 @@ def _free_names(root: Node) -> frozenset[str]:
     return frozenset(found)
 
 
-def _writes(language: Language, old: str, new: str, file_source: bytes) -> str:
+def _writes(language: Language, old: str, new: str) -> str:
     before = written(language, old)
     roots = {place.split(".")[0] for place in before if "." not in place}
     for place in sorted(written(language, new) - before):
-        if place.split(".")[0] in roots:
-            continue
-        if language is Language.CPP and place.replace("::", ".").split(".")[0] == "std":
+        root = place.replace("::", ".").split(".")[0]
+        if root in roots or (language is Language.CPP and root == "std"):
             continue
         return f"writes to {place}, which outlives the call"
     return ""

@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 MAX_BYTES = 200_000
 # Standard modules without state, files, clocks or processes; Python may import them inside the function.
 _PYTHON_INSIDE = {
-    "array", "bisect", "collections", "dataclasses", "decimal", "fractions", "functools", "heapq", "itertools", "math", "operator",
-    "re", "statistics", "string", "struct", "typing",
+    "array", "base64", "binascii", "bisect", "cmath", "collections", "copy", "dataclasses", "decimal", "enum", "fractions",
+    "functools", "hashlib", "heapq", "html", "itertools", "json", "math", "numbers", "operator", "re", "statistics", "string",
+    "struct", "textwrap", "typing", "unicodedata", "zlib",
 }  # fmt: skip
 _WRAPPERS = {
     Language.PYTHON: ("class _Wrapper:\n", "", "    "),

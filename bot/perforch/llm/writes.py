@@ -93,59 +93,46 @@ _RULES = {
 }  # fmt: skip
 
 # Methods that change the object they are called on.
-_MUTATORS = frozenset(
-    [
-        "append",
-        "extend",
-        "insert",
-        "add",
-        "update",
-        "setdefault",
-        "pop",
-        "popitem",
-        "remove",
-        "discard",
-        "clear",
-        "appendleft",
-        "sort",
-        "reverse",
-        "put",
-        "putIfAbsent",
-        "computeIfAbsent",
-        "compute",
-        "merge",
-        "putAll",
-        "addAll",
-        "set",
-        "push",
-        "push_back",
-        "emplace",
-        "emplace_back",
-        "insert_or_assign",
-        "try_emplace",
-        "erase",
-        "assign",
-        "Store",
-        "LoadOrStore",
-        "Swap",
-        "CompareAndSwap",
-        "Add",
-        "Set",
-        "Put",
-        "insert_str",
-        "entry",
-        "get_or_insert_with",
-        "get_or_init",
-        "push_str",
-        "extend_from_slice",
-        "store",
-        "fetch_add",
-        "swap",
-        "replace",
-        "lock",
-        "write",
-        "borrow_mut",
-    ]
+_EVERYWHERE = "add append extend insert update pop remove clear sort reverse push set put swap merge"
+_MUTATORS = {
+    Language.PYTHON: f"{_EVERYWHERE} setdefault popitem discard appendleft extendleft popleft rotate move_to_end difference_update "
+    "intersection_update symmetric_difference_update subtract write",
+    Language.JAVA: f"{_EVERYWHERE} addAll addFirst addLast removeAll removeIf removeFirst removeLast retainAll replaceAll putAll putIfAbsent "
+    "computeIfAbsent computeIfPresent compute offer offerFirst offerLast poll pollFirst pollLast setLength insertElementAt getAndIncrement "
+    "incrementAndGet addAndGet getAndAdd compareAndSet lock write",
+    Language.CPP: f"{_EVERYWHERE} push_back pop_back push_front pop_front emplace emplace_back emplace_front insert_or_assign try_emplace "
+    "erase assign replace resize reserve shrink_to_fit splice store fetch_add exchange lock write",
+    Language.GO: "Store LoadOrStore Swap CompareAndSwap Add Set Put Delete Push Pop Reset Write WriteString WriteByte Lock",
+    Language.RUST: f"{_EVERYWHERE} insert_str push_str push_back push_front pop_back pop_front entry get_or_insert_with get_or_init "
+    "extend_from_slice truncate drain retain dedup store fetch_add replace take lock write borrow_mut get_mut",
+}
+# Functions of the standard library that change their first argument, by the name they are found under.
+_IN_PLACE = {
+    Language.PYTHON: {
+        "heapq": "heapify heappush heappop heapreplace heappushpop",
+        "bisect": "insort insort_left insort_right",
+        "": "heapify heappush heappop heapreplace heappushpop insort insort_left insort_right",
+    },
+    Language.JAVA: {
+        "Collections": "sort reverse shuffle swap fill addAll rotate replaceAll",
+        "Arrays": "sort fill setAll parallelSort parallelPrefix",
+    },
+    Language.CPP: {
+        "std": "sort stable_sort partial_sort nth_element reverse rotate fill fill_n iota swap iter_swap make_heap push_heap pop_heap "
+        "sort_heap shuffle unique remove remove_if replace replace_if inplace_merge next_permutation prev_permutation partition",
+        "": "sort stable_sort reverse rotate fill iota swap make_heap push_heap pop_heap sort_heap next_permutation",
+    },
+    Language.GO: {
+        "sort": "Ints Strings Float64s Sort Stable Slice SliceStable",
+        "slices": "Sort SortFunc SortStableFunc Reverse",
+        "heap": "Init Push Pop Fix Remove",
+        "": "copy clear delete",
+    },
+    Language.RUST: {},
+}
+# What Java passes by reference and nobody can change.
+_IMMUTABLE = frozenset(
+    "String BigInteger BigDecimal Integer Long Double Character Boolean LocalDate Duration Instant Pattern".split()
 )
 _NAMES = frozenset({"identifier", "self", "this", "super", "shorthand_field_identifier"})
 _SELF = frozenset({"self", "this", "super", "cls"})
@@ -167,7 +154,9 @@ def own_names(language: Language, root: Node) -> tuple[set[str], set[str]]:
         if node.type in rules.parameters:
             nested = not outermost and _is_nested(node, root)
             names = set(_declared(node, rules))
-            alias = not rules.by_value or "&" in text(node) or "*" in text(node)
+            kind = node.child_by_field_name("type")
+            fixed = language is Language.JAVA and kind is not None and text(kind) in _IMMUTABLE
+            alias = not fixed and (not rules.by_value or "&" in text(node) or "*" in text(node))
             (shared if alias and not nested else inside).update(names)
             outermost = False
     for node in walk(root):
@@ -228,7 +217,7 @@ def written(language: Language, code: str) -> frozenset[str]:
     inside, shared = own_names(language, root)
     found: set[str] = set()
     for node in walk(root):
-        for target, direct in _targets(node, rules):
+        for target, direct in _targets(language, node, rules):
             name, member = _place(target, rules)
             if not name or (name in inside and name not in _SELF):
                 continue
@@ -238,7 +227,7 @@ def written(language: Language, code: str) -> frozenset[str]:
     return frozenset(found)
 
 
-def _targets(node: Node, rules: _Rules) -> Iterator[tuple[Node, bool]]:
+def _targets(language: Language, node: Node, rules: _Rules) -> Iterator[tuple[Node, bool]]:
     if node.type in rules.writes:
         wanted = rules.writes[node.type]
         parts = node.children_by_field_name(wanted) if wanted else node.named_children[:1]
@@ -255,9 +244,21 @@ def _targets(node: Node, rules: _Rules) -> Iterator[tuple[Node, bool]]:
             owner, name = node.child_by_field_name(object_field), text(method)
         else:
             owner = _object(method, rules)
-            name = text(method.named_children[-1]) if method.named_children else ""
-        if owner is not None and name in _MUTATORS:
+            name = text(method.named_children[-1]) if method.named_children else text(method)
+        library = _IN_PLACE[language]
+        if name in library.get(_library(method, owner), "").split():
+            arguments = node.child_by_field_name("arguments")
+            if arguments is not None and arguments.named_children:
+                yield arguments.named_children[0], False
+        elif owner is not None and name in _MUTATORS[language].split():
             yield owner, False
+
+
+def _library(method: Node, owner: Node | None) -> str:
+    """What a called name is qualified with: `sort` of `sort.Ints`, `std` of `std::sort`; "" for a bare name."""
+    if method.type == "qualified_identifier":
+        return text(method).rpartition("::")[0]
+    return text(owner).rpartition(".")[2] if owner is not None else ""
 
 
 def _object(node: Node, rules: _Rules) -> Node | None:

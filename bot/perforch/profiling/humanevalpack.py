@@ -140,7 +140,8 @@ def _start(row: _Row, language: Language) -> int:
     """Where the function itself begins in the prompt; comments above it belong to it."""
     if language is Language.JAVA:
         return row.prompt.index("class Solution")
-    at = row.prompt.rfind(row.signature)
+    # A docstring may repeat the signature, so Python's is looked for with its keyword.
+    at = row.prompt.rfind(f"def {row.signature}" if language is Language.PYTHON else row.signature)
     if at < 0:
         at = row.prompt.rfind(row.entry_point)
     at = row.prompt.rfind("\n", 0, max(at, 0)) + 1

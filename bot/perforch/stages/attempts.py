@@ -104,7 +104,7 @@ async def attempt(
     twin = subject.seen.get(parsed.digest)
     if twin is not None:
         return tried.rejected(twin.outcome, f"the same code as the candidate of {twin.model}")
-    reason = policy.check(function.language, function.source, parsed.text, origin.file)
+    reason = policy.check(function.language, function.source, parsed.text, stage)
     if reason:
         return tried.rejected(Outcome.UNSAFE, reason)
     return await _test(context, subject, tried, parsed, origin, standard)
