@@ -59,6 +59,12 @@ INDENTED = "".join(f"    {line}\n" for line in BODY.splitlines())
         f"```python\nclass Box:\n{INDENTED}```",
         f"```python\n{BODY}",
         BODY,
+        f"```python\n{BODY}```\nIt was:\n```python\n{PY.decode()}```",
+        f"It was:\n```python\n{PY.decode()}```\nMake it:\n```python\n{BODY}```",
+        f"<think>\n```python\ndef size(self, items):\n    return 0\n```\n</think>\n```python\n{BODY}```",
+        f"```python\n{BODY}```\nUse it:\n```python\nprint(Box().size([1]))\n```",
+        f"1. Here:\n\n   ```python\n{''.join(f'   {line}' + chr(10) for line in BODY.splitlines())}   ```\n",
+        "```python\n" + BODY.replace("    ", "\t") + "```",
         f"\ufeff```python\n{BODY}```".replace("\n", "\r\n"),
         f"First:\n```python\nx = 1\n```\nThen:\n```python\n{BODY}```",
         "```python\n"
@@ -155,6 +161,45 @@ def test_five_languages(language: Language, name: str, source: bytes, reply: str
     file = splice(source, one, found)
     assert b"2 * a" in file
     assert not syntax.definitions(language, file).has_errors
+
+
+def test_a_fence_inside_a_docstring_does_not_end_the_block() -> None:
+    text = '```python\ndef size(self, items):\n    """Count.\n\n    ```\n    code\n    ```\n    """\n    return len(list(items))\n```\n'
+    found = take(text)
+    assert isinstance(found, Candidate), found
+    assert found.text.endswith('    ```\n        """\n        return len(list(items))\n')
+
+
+@pytest.mark.parametrize(
+    ("language", "name", "source", "old", "new"),
+    [
+        (Language.JAVA, "A.f", "class A {\n  int f(int a) { return a + a; }\n  int g(long a) { return 1; }\n}\n", "return 1", "return 2"),
+        (Language.JAVA, "A.g", "class A {\n  int f(int a) { return a + a; }\n  int f(long a) { return 1; }\n  int g() { return 3; }\n}\n",
+         "return 1", "return 2"),
+        (Language.CPP, "f", "int f(int a) { return a + a; }\nstatic int f(long a) { return 1; }\n", "return 1", "return 2"),
+        (Language.GO, "T.F", "package a\n\ntype T struct{}\n\nfunc (t *T) F(a int) int { return a + a }\n\nfunc g() int { return 1 }\n",
+         "return 1", "return 2"),
+        (Language.RUST, "f", "fn f(a: i32) -> i32 { a + a }\nfn g() -> i32 { 1 }\n", "{ 1 }", "{ 2 }"),
+    ],
+)  # fmt: skip
+def test_another_function_of_the_file_may_be_repeated_but_not_changed(
+    language: Language, name: str, source: str, old: str, new: str
+) -> None:
+    data = source.encode()
+    one = next(d for d in syntax.definitions(language, data).definitions if d.name.startswith(name))
+    target = Function(
+        path="x", name=one.name, language=language, start_line=one.start_line, end_line=one.end_line, start_byte=one.start_byte,
+        end_byte=one.end_byte, signature=one.signature, change="modified", source=source[one.start_byte : one.end_byte],
+    )  # fmt: skip
+    better = source.replace("a + a", "2 * a").replace("return 3", "return 4")
+    found = parse(f"```\n{better}```", target, language, head_source=data, stage=Stage.REFINE)
+    if name != "A.g":
+        assert isinstance(found, Candidate), found
+    found = parse(
+        f"```\n{better.replace(old, new)}```", target, language, head_source=data, stage=Stage.REFINE
+    )
+    assert isinstance(found, Refusal)
+    assert "other functions" in found.detail
 
 
 def test_windows_line_ends_stay() -> None:

@@ -38,6 +38,9 @@ def fit(
     ].decode(errors="replace")
     new_indent = re.match(r"[ \t]*", first_line)[0]  # type: ignore[index]
     lines = body.split("\n")
+    if language is Language.PYTHON and "\t" not in function.source:
+        lines = [re.sub(r"^[ \t]+", lambda match: match[0].expandtabs(4), line) for line in lines]
+        old_indent = old_indent.expandtabs(4)
     if old_indent != new_indent:
         lines = [new_indent + line.removeprefix(old_indent) if line.strip() else line for line in lines]
     if language is Language.PYTHON:

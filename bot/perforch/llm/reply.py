@@ -10,7 +10,7 @@ import difflib
 import hashlib
 import re
 import textwrap
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from perforch.languages import syntax
@@ -102,8 +102,9 @@ def _parse(
         refuse("the reply holds NUL characters")
     plain = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     head = _in_file(function, language, head_source)
-    block, target, parsed_code, others = _choose(blocks(plain), function, language)
-    if not block.closed and target.has_error:
+    found = _choose(blocks(plain), function, language)
+    target, parsed_code, others = found.target, found.code, found.others
+    if not found.block.closed and target.has_error:
         refuse("the reply was cut off inside the function")
     if _folded(target.signature) != _folded(head.signature):
         refuse(f"the signature changed: {target.signature[:200]}")
@@ -129,32 +130,61 @@ def _in_file(function: Function, language: Language, source: bytes) -> Definitio
     return refuse("the function is not where it was")
 
 
-def _choose(
-    found: Iterable[Block], function: Function, language: Language
-) -> tuple[Block, Definition, bytes, tuple[Definition, ...]]:
-    """The last block that defines the target, complete ones first."""
-    best: tuple[Block, Definition, bytes, tuple[Definition, ...]] | None = None
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The target in one block of the reply. `rank`: complete before broken, changed before repeated."""
+
+    block: Block
+    target: Definition
+    code: bytes
+    others: tuple[Definition, ...]
+    rank: tuple[bool, bool]
+
+
+def _choose(found: Iterable[Block], function: Function, language: Language) -> _Found:
+    """The last of the best blocks that define the target."""
+    best: _Found | None = None
     names: set[str] = set()
+    original = _tokens_of(function.source.encode(), language)
     for block in found:
-        for code in _readings(block.code, language):
-            definitions = syntax.definitions(language, code).definitions
-            names |= {definition.name for definition in definitions}
-            matching = [definition for definition in definitions if _is_target(definition, function)]
-            if not matching:
-                continue
-            exact = [one for one in matching if _folded(one.signature) == _folded(function.signature)]
-            if len(exact or matching) > 1:
-                refuse("the reply defines the function twice")
-            target = (exact or matching)[0]
-            others = tuple(one for one in definitions if one is not target)
-            if best is None or not target.has_error or best[1].has_error:
-                best = (block, target, code, others)
-            break
+        one: _Found | None = None
+        for code in (block.code, *block.longer):
+            longer = _look(replace(block, code=code), function, language, original, names)
+            if longer is not None and (one is None or longer.rank > one.rank):
+                one = longer
+            if one is None or one.rank[0]:
+                break
+        if one is not None and (best is None or one.rank >= best.rank):
+            best = one
     if best is None:
         if names:
             refuse(f"the reply defines {', '.join(sorted(names)[:3])} instead of {function.name}")
         refuse("the reply holds no code for the function")
     return best
+
+
+def _look(
+    block: Block, function: Function, language: Language, original: bytes, names: set[str]
+) -> _Found | None:
+    for code in _readings(block.code, language):
+        definitions = syntax.definitions(language, code).definitions
+        names |= {definition.name for definition in definitions}
+        matching = [definition for definition in definitions if _is_target(definition, function)]
+        if not matching:
+            continue
+        exact = [one for one in matching if _folded(one.signature) == _folded(function.signature)]
+        if len(exact or matching) > 1:
+            refuse("the reply defines the function twice")
+        target = (exact or matching)[0]
+        others = tuple(one for one in definitions if one is not target)
+        repeated = _tokens_of(code[target.start_byte : target.end_byte], language) == original
+        return _Found(block, target, code, others, (not target.has_error, not repeated))
+    return None
+
+
+def _tokens_of(source: bytes, language: Language) -> bytes:
+    """A function's tokens wherever it stands: its own lines, without the indentation of what encloses it."""
+    return syntax.normalised(language, textwrap.dedent(source.decode(errors="replace")).encode())
 
 
 def _readings(code: str, language: Language) -> Iterable[bytes]:
@@ -197,21 +227,16 @@ def _check_others(
     """Other functions of the reply must be those of the file, word for word: only the target is taken."""
     known: dict[str, set[bytes]] = {}
     for one in syntax.definitions(language, head_source).definitions:
-        known.setdefault(one.simple_name, set()).add(_tokens(one, head_source, language))
+        known.setdefault(one.simple_name, set()).add(
+            _tokens_of(head_source[one.start_byte : one.end_byte], language)
+        )
     for other in others:
-        if _tokens(other, code, language) in known.get(other.simple_name, ()):
+        if _tokens_of(code[other.start_byte : other.end_byte], language) in known.get(other.simple_name, ()):
             continue
         if other.simple_name in known:
             refuse(f"the reply changes other functions of the file: {other.name}")
         if not helpers_allowed:
             refuse(f"the reply adds a function beside the target: {other.name}")
-
-
-def _tokens(one: Definition, source: bytes, language: Language) -> bytes:
-    """A function's tokens wherever it stands: its own lines, without the indentation of what encloses it."""
-    return syntax.normalised(
-        language, textwrap.dedent(source[one.start_byte : one.end_byte].decode(errors="replace")).encode()
-    )
 
 
 def _check_outside(code: bytes, inside: Iterable[Definition], head_source: bytes) -> None:
