@@ -1,25 +1,38 @@
-"""The engine on real runs: identical programs, and a work loop with 5 % and 10 % less work.
+"""The engine and other decision rules on real runs, side by side: identical programs, and a work loop with 5 % and 10 % less work.
 
     uv run python benchmarks/measure_live.py [--same 300] [--different 100] [--load 3]
 
-`--load` keeps so many other CPUs busy meanwhile. Prints claims, whether the true ratio lies above the lower bound, pairs and seconds.
-The true ratio is taken as that of the loop counts; start-up (under a millisecond) dilutes it by less than 1 %.
+`--load` keeps so many CPUs busy meanwhile. The first table is the engine as users run it: claims, lower bounds above the true ratio, pairs,
+seconds. The second puts the decision rules of other tools beside it, in the same minutes: after every decision both programs run
+again in blocks, as those tools run them, on the same CPU and timed by the same task-clock, which favours them: they use elapsed time.
+hyperfine and pyperf are also judged by elapsed time; hyperfine itself runs where it is installed.
+The true ratio is that of the loop counts; start-up (under a millisecond) dilutes it by less than 1 %.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
+import platform
+import shutil
 import subprocess
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import mean
 
+import measure
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from perforch.measure import machine, perf
 from perforch.measure.compare import compare
 from perforch.measure.model import Comparison, Decision
 from perforch.measure.pairs import seed_env
+from perforch.measure.session import Session
 from perforch.result import Metric
 from perforch.sandbox.spec import Launch, Limits
 from perforch.settings import Acceptance
@@ -33,7 +46,10 @@ int main(int argc, char **argv) {
   return x == 42;
 }
 """
-WORK = 40_000_000
+WORK = 20_000_000
+BLOCK = 30
+OURS = "perforch"
+TOOL = "hyperfine itself (10 runs)"
 
 
 @dataclass(frozen=True)
@@ -41,22 +57,140 @@ class Loop:
     program: Path
     count: int
 
+    @property
+    def argv(self) -> tuple[str, str]:
+        return str(self.program), str(self.count)
+
     def launch(self, seed: int) -> Launch:
-        argv = (str(self.program), str(self.count))
-        return Launch(argv=argv, env={**os.environ, **seed_env(seed)}, limits=Limits(wall_seconds=60))
+        return Launch(argv=self.argv, env={**os.environ, **seed_env(seed)}, limits=Limits(wall_seconds=60))
 
 
-def row(label: str, found: list[Comparison], truth: float, seconds: float) -> None:
-    faster = sum(c.decision is Decision.FASTER for c in found)
-    slower = sum(c.decision is Decision.SLOWER for c in found)
-    lows = [c.estimates[Metric.TIME].low for c in found if Metric.TIME in c.estimates]
-    above = sum(1 for low in lows if low is not None and low > truth)
-    pairs = mean(len(c.pairs) for c in found)
-    print(f"{label:28} {len(found):4} decisions: {faster} faster, {slower} slower, {above} lower bounds above the truth; "
-          f"{pairs:.1f} pairs, {seconds / len(found):.2f} s a decision")  # fmt: skip
-    for comparison in found:
-        if comparison.decision is Decision.INCONCLUSIVE:
-            print("   inconclusive:", comparison.reason)
+@dataclass
+class Score:
+    """Claims and cost of one rule at one effect."""
+
+    decisions: int = 0
+    claims: int = 0
+    runs: int = 0
+    seconds: float = 0.0
+
+    def add(self, claim: bool, runs: int, seconds: float) -> None:
+        self.decisions += 1
+        self.claims += claim
+        self.runs += runs
+        self.seconds += seconds
+
+
+@dataclass
+class Effect:
+    """Everything about one pair of programs."""
+
+    label: str
+    share: float
+    count: int
+    found: list[Comparison] = field(default_factory=list)
+    scores: dict[str, Score] = field(default_factory=dict)
+
+    def score(self, name: str) -> Score:
+        return self.scores.setdefault(name, Score())
+
+
+def blocks(session: Session, sides: tuple[Loop, Loop]) -> np.ndarray:
+    """(side, clock, run): task-clock and elapsed ms of `BLOCK` runs of one side, then of the other."""
+    rows = []
+    for side in sides:
+        session.time(side.launch(1))
+        samples = [session.time(side.launch(1)).sample for _ in range(BLOCK)]
+        rows.append([[s.task_clock_ms for s in samples], [s.wall_ms for s in samples]])
+    return np.array(rows)
+
+
+def others(effect: Effect, values: np.ndarray) -> None:
+    """Apply every rule to the first runs of the blocks."""
+    for label, (rule, size) in measure.OTHERS.items():
+        for place, clock in enumerate(("CPU time", "elapsed")):
+            before, after = values[:, place, :size]
+            claim = bool(rule(before[None, :], after[None, :])[0])
+            effect.score(f"{label}, {clock}").add(claim, 2 * size, float(values[:, 1, :size].sum()) / 1000)
+
+
+def hyperfine(effect: Effect, sides: tuple[Loop, Loop], cpus: tuple[int, ...]) -> None:
+    """hyperfine with one warm-up and ten runs a side: a claim where "N times faster" excludes 1 by its own spread."""
+    commands = [" ".join(side.argv) for side in sides]
+    with tempfile.NamedTemporaryFile(suffix=".json") as file:
+        began = time.monotonic()
+        subprocess.run(
+            ("hyperfine", "-N", "-w1", "-r10", "--export-json", file.name, *commands),
+            check=True, capture_output=True, preexec_fn=lambda: os.sched_setaffinity(0, cpus),
+        )  # fmt: skip
+        seconds = time.monotonic() - began
+        results = json.loads(Path(file.name).read_text())["results"]
+    before, after = (np.array(result["times"])[None, :] for result in results)
+    effect.score(TOOL).add(bool(measure.hyperfine(before, after)[0]), 22, seconds)
+
+
+def run(effect: Effect, program: Path, beside: int) -> None:
+    sides = Loop(program, WORK), Loop(program, int(WORK * effect.share))
+    for number in range(effect.count):
+        began = time.monotonic()
+        found = compare(*sides, metric=Metric.TIME, acceptance=Acceptance(), only_faster=True, weigh=False)
+        claim = found.decision is Decision.FASTER
+        effect.score(OURS).add(claim, 2 * len(found.pairs) + 2, time.monotonic() - began)
+        effect.found.append(found)
+        if number < beside:
+            with Session() as session:
+                others(effect, blocks(session, sides))
+                if shutil.which("hyperfine"):
+                    hyperfine(effect, sides, session.plan.measuring)
+
+
+def first_table(effects: list[Effect]) -> Table:
+    table = Table(title="perforch bench, as people run it (99 %, minimum effect 5 %)")
+    for column in (
+        "programs",
+        "decisions",
+        "faster",
+        "slower",
+        "bound above truth",
+        "median low / truth",
+        "pairs",
+        "s",
+    ):
+        table.add_column(column, justify="left" if column == "programs" else "right")
+    for effect in effects:
+        lows = [c.estimates[Metric.TIME].low for c in effect.found if c.decision is Decision.FASTER]
+        low = f"{np.median([value for value in lows if value]):.3f} / {1 / effect.share:.3f}" if lows else "-"
+        table.add_row(
+            effect.label,
+            str(effect.count),
+            str(sum(c.decision is Decision.FASTER for c in effect.found)),
+            str(sum(c.decision is Decision.SLOWER for c in effect.found)),
+            str(sum(1 for value in lows if value and value > 1 / effect.share)),
+            low,
+            f"{mean(len(c.pairs) for c in effect.found):.1f}",
+            f"{effect.scores[OURS].seconds / effect.count:.2f}",
+        )
+    return table
+
+
+def second_table(effects: list[Effect]) -> Table:
+    table = Table(
+        title="Rules side by side in the same minutes: claims of decisions; runs and seconds a decision"
+    )
+    table.add_column("rule")
+    for effect in effects:
+        table.add_column(effect.label, justify="right")
+        table.add_column("runs / s", justify="right")
+    for name in effects[0].scores:
+        cells = []
+        for effect in effects:
+            score = effect.scores[name]
+            cells += [
+                f"{score.claims}/{score.decisions}",
+                f"{score.runs / score.decisions:.0f} / {score.seconds / score.decisions:.2f}",
+            ]
+        table.add_row(name, *cells)
+    return table
 
 
 def main() -> None:
@@ -65,35 +199,39 @@ def main() -> None:
     )
     parser.add_argument("--same", type=int, default=300)
     parser.add_argument("--different", type=int, default=100)
-    parser.add_argument("--load", type=int, default=0, help="busy loops on other CPUs")
+    parser.add_argument("--beside", type=int, default=100, help="decisions a kind that other rules take too")
+    parser.add_argument("--load", type=int, default=0, help="busy loops meanwhile")
     options = parser.parse_args()
-    busy = [subprocess.Popen(("sh", "-c", "while :; do :; done")) for _ in range(options.load)]
+    effects = [
+        Effect("identical", 1.0, options.same),
+        Effect("5 % less work", 0.95, options.different),
+        Effect("10 % less work", 0.9, options.different),
+    ]
+    busy = [
+        subprocess.Popen(("nice", "-n", "5", "sh", "-c", "while :; do :; done")) for _ in range(options.load)
+    ]
     try:
         with tempfile.TemporaryDirectory() as folder:
             program = Path(folder) / "loop"
             (Path(folder) / "loop.c").write_text(SOURCE)
             subprocess.run(("gcc", "-O1", "-o", program, f"{program}.c"), check=True)
-            for label, share, count in (
-                ("identical", 1.0, options.same),
-                ("5 % less work", 0.95, options.different),
-                ("10 % less work", 0.9, options.different),
-            ):
-                began = time.monotonic()
-                found = [
-                    compare(
-                        Loop(program, WORK),
-                        Loop(program, int(WORK * share)),
-                        metric=Metric.TIME,
-                        acceptance=Acceptance(),
-                        only_faster=True,
-                    )
-                    for _ in range(count)
-                ]
-                row(label, found, 1 / share, time.monotonic() - began)
+            for effect in effects:
+                run(effect, program, options.beside)
     finally:
         for process in busy:
             process.kill()
             process.wait()
+    console = Console(width=150)
+    console.print(
+        f"{machine.cpu_model()}, {os.cpu_count()} CPUs, kernel {platform.release()}, perf {perf.version()}, Python {platform.python_version()}, "
+        f"{options.load} CPUs kept busy, load average {os.getloadavg()[1]:.1f} over five minutes at the end"
+    )
+    console.print(first_table(effects))
+    console.print(second_table(effects))
+    for effect in effects:
+        for found in effect.found:
+            if found.decision is Decision.INCONCLUSIVE:
+                console.print(f"{effect.label}, inconclusive: {found.reason}")
 
 
 if __name__ == "__main__":

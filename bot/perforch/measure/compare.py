@@ -53,6 +53,7 @@ def compare(
     canary: bool = False,
     only_faster: bool = False,
     use_perf: bool = True,
+    weigh: bool = True,
 ) -> Comparison:
     """Compare two workloads and decide whether `after` is better in `metric`.
 
@@ -75,6 +76,7 @@ def compare(
         canary: compare `before` with itself (`after` is not started); a claim is then a failure of this engine.
         only_faster: stop as soon as a speedup is excluded, without telling "slower" from "no change".
         use_perf: False measures with wait4 alone.
+        weigh: measure memory as well; False saves its runs where only the decision counts. A memory metric is always measured.
     """
     began = time.monotonic()
     budget = acceptance.max_seconds if seconds is None else seconds
@@ -94,7 +96,7 @@ def compare(
         tosses = pairs.schedule(seed, confirm=confirm)
         try:
             decision, reason = run.time(tosses)
-            weights = run.weigh(tosses)
+            weights = run.weigh(tosses) if weigh or metric in MEMORY else None
         except _FailedRunError as failure:
             decision, reason, weights = Decision.INCONCLUSIVE, f"{failure}, so nothing is claimed", None
             run.failed = True
