@@ -36,7 +36,7 @@ def demo(out: Path, as_json: bool) -> int:
     """Run the whole pipeline on the sample pull request: five languages, no key, no network."""
     from perforch import assets
     from perforch.changes.git import Git
-    from perforch.commands import optimize
+    from perforch.commands import optimize, outputs
     from perforch.llm.replay import ReplayServer
 
     sample = assets.directory("examples") / "sample-pr"
@@ -51,7 +51,7 @@ def demo(out: Path, as_json: bool) -> int:
             os.environ.setdefault(KEY, "replayed")
             result = optimize.run(git, base, head, settings, out)
     noted = result.model_copy(update={"notes": (NOTICE, *result.notes)})
-    optimize.save(noted, out)
+    outputs.save(noted, out)
     return optimize.finish(noted, out, as_json=as_json)
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from perforch.commands import terminal
+from perforch.commands import outputs, signals, terminal
 from perforch.result import Metric, Stage
 
 if TYPE_CHECKING:
@@ -104,55 +103,30 @@ def run(
     functions: tuple[str, ...] = (),
     stage: Stage | None = None,
 ) -> Result:
-    """Prepare the output folder and the sandbox, and run the orchestrator with progress on stderr."""
+    """Prepare the output folder and the sandbox, and run the orchestrator with progress on stderr.
+
+    A run that SIGINT or SIGTERM ends leaves its partial result, and this process ends with 128 + the signal.
+    """
     from perforch.commands.progress import Reporter
     from perforch.sandbox import open_sandbox
-    from perforch.stages.orchestrator import Request, optimize
+    from perforch.stages.orchestrator import InterruptedRunError, Request, optimize
+    from perforch.stages.stopping import Stoppable
     from perforch.workloads.options import Options
 
-    sandbox = open_sandbox(settings.sandbox)
-    folder = prepare(out)
-    request = Request(git, base_sha, head_sha, settings, folder, functions, stage)
-    options = Options(environment_root=git.root, cache=folder / "cache")
-    with Reporter() as reporter:
-        result = optimize(request, sandbox, options, reporter.say)
-    save(result, folder)
+    sandbox = Stoppable(open_sandbox(settings.sandbox))
+    private = outputs.prepare(out, git, head_sha)
+    request = Request(git, base_sha, head_sha, settings, private, functions, stage)
+    options = Options(environment_root=git.root, cache=private / "cache")
+    with signals.raised(sandbox.stop) as received, Reporter() as reporter:
+        try:
+            result = optimize(request, sandbox, options, reporter.say)
+        except InterruptedRunError as error:
+            outputs.save(error.result, out)
+            signals.leave(received, f"what was finished is in {out}; the same command goes on from there")
+        except KeyboardInterrupt:
+            signals.leave(received, "nothing had been started")
+    outputs.save(result, out)
     return result
-
-
-def save(result: Result, folder: Path) -> None:
-    """Write the result and its surfaces; patches of an earlier run go."""
-    from perforch.report.files import write
-
-    for stale in folder.glob("*.patch"):
-        stale.unlink()
-    write(result, folder)
-
-
-def prepare(out: Path) -> Path:
-    """Make the output folder, invisible to git, and take the one lock on it.
-
-    Raises:
-        UsageError: it cannot be made, or another run is using it.
-    """
-    import fcntl
-
-    from perforch.errors import UsageError
-
-    folder = out.absolute()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / ".gitignore").write_text("*\n")
-        lock = os.open(folder / "lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        message = f"--out {out} cannot be used: {error.strerror}"
-        raise UsageError(message) from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        message = f"another perforch is working in {out}"
-        raise UsageError(message, hint="Wait for it, or choose another --out.") from error
-    return folder  # the lock is held until this process ends
 
 
 def finish(result: Result, out: Path, *, as_json: bool) -> int:

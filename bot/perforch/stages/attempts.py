@@ -14,6 +14,7 @@ from perforch.llm.model import Reply, ReplyKind
 from perforch.result import Attempt, Outcome, Stage
 from perforch.stages.context import Version
 from perforch.stages.correctness import Baseline, judge
+from perforch.stages.selection import printable
 from perforch.workloads.model import TestReport
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from perforch.workloads.model import Tree
 
 LONG_SUITE_SECONDS = 10.0  # beyond this the function's own tests are run first
+MAX_DETAIL = 2000
 REPLY = TypeAdapter(Reply)
 
 
@@ -48,7 +50,8 @@ class Tried:
         return self.attempt.outcome is Outcome.ACCEPTED
 
     def rejected(self, outcome: Outcome, detail: str) -> Tried:
-        """The same attempt with a later verdict."""
+        """The same attempt with a later verdict; what a program or a server said is cut and made printable."""
+        detail = printable(detail[:MAX_DETAIL])
         return replace(self, attempt=self.attempt.model_copy(update={"outcome": outcome, "detail": detail}))
 
 

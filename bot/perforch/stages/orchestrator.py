@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import perforch
 from perforch.changes.find import find
 from perforch.changes.hunks import hunks
-from perforch.result import Outcome, Result, Skipped, Stage
+from perforch.errors import PerforchError, SandboxUnavailableError, ToolMissingError
+from perforch.result import Outcome, Result, Skipped, Stage, Verdict
 from perforch.sandbox.toolchains import versions
 from perforch.stages.asking import Asking
 from perforch.stages.baselines import Baselines
@@ -20,8 +21,9 @@ from perforch.stages.bench import Bench
 from perforch.stages.context import Context, Subject, Version
 from perforch.stages.environment import environment
 from perforch.stages.journal import Journal
-from perforch.stages.selection import select
-from perforch.stages.walk import Walked, walk
+from perforch.stages.selection import printable, select
+from perforch.stages.stopping import run as run_until_stopped
+from perforch.stages.walk import Walked, unwalked, walk
 from perforch.stages.workspace import Workspace
 from perforch.workloads.find import exercise
 
@@ -38,6 +40,9 @@ if TYPE_CHECKING:
 KEY_HINT = (
     "No model is configured, so nothing was refined. To add one, put a `models:` entry into .github/perforch.yml on the base "
     "branch, such as {name: gpt-5.6, provider: openai, api_key_env: OPENAI_API_KEY}."
+)
+INTERRUPTED = (
+    "The run was interrupted; the same command goes on where it stopped and pays for no reply twice."
 )
 
 
@@ -72,7 +77,17 @@ class Request:
             "\0".join(self.functions),
             str(self.stage),
         )
-        return hashlib.sha256("\0\0".join(parts).encode()).hexdigest()
+        return hashlib.sha256("\0\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+class InterruptedRunError(PerforchError):
+    """The run was ended by a signal; `result` holds what was finished."""
+
+    exit_code = 130
+
+    def __init__(self, result: Result) -> None:
+        super().__init__("interrupted")
+        self.result = result
 
 
 def optimize(request: Request, sandbox: Sandbox, options: Options, say: Callable[[str, str], None]) -> Result:
@@ -85,6 +100,7 @@ def optimize(request: Request, sandbox: Sandbox, options: Options, say: Callable
     Raises:
         RepositoryError, UsageError: the request does not fit the repository.
         SandboxUnavailableError: the sandbox stopped working.
+        InterruptedRunError: KeyboardInterrupt came while functions were worked on.
     """
     started = time.monotonic()
     say("", "finding changed functions")
@@ -97,11 +113,17 @@ def optimize(request: Request, sandbox: Sandbox, options: Options, say: Callable
     try:
         with Asking(settings, request.out, run=journal.token, repository=request.git.root) as asking:
             workspace = Workspace.fresh(request.out / "work")
-            run = _Run(request, sandbox, options, say, journal, workspace, asking)
-            walked, bench = asyncio.run(
-                run.all(chosen, hunks(request.git.diff(changes.merge_base, changes.head)))
-            )
+            run = _Run(request, sandbox, options, say, journal, workspace, asking, len(chosen))
             notes = [*changes.warnings, *asking.notes]
+            interrupted = False
+            try:
+                run_until_stopped(run.all(chosen, hunks(request.git.diff(changes.merge_base, changes.head))))
+            except KeyboardInterrupt:
+                interrupted = True
+                notes.append(INTERRUPTED)
+            walked = [
+                run.walked.get(number) or _unfinished(function) for number, function in enumerate(chosen)
+            ]
             if not settings.models:
                 notes.append(KEY_HINT)
             result = Result(
@@ -114,7 +136,7 @@ def optimize(request: Request, sandbox: Sandbox, options: Options, say: Callable
                 regressions=tuple(item.regression for item in walked if item.regression is not None),
                 skipped=(
                     *(
-                        Skipped(path=skip.path, name=skip.name, reason=skip.reason)
+                        Skipped(path=printable(skip.path), name=skip.name, reason=skip.reason)
                         for skip in changes.skipped
                     ),
                     *skipped,
@@ -122,10 +144,12 @@ def optimize(request: Request, sandbox: Sandbox, options: Options, say: Callable
                 totals=asking.totals(item.result for item in walked).model_copy(
                     update={"seconds": round(time.monotonic() - started, 1)}
                 ),
-                canaries=bench.canaries,
+                canaries=run.bench.canaries,
                 environment=environment(sandbox, versions({function.language.value for function in chosen})),
                 notes=tuple(notes),
             )
+        if interrupted:
+            raise InterruptedRunError(result)
         journal.finish()
         workspace.clear()
         return result
@@ -145,6 +169,7 @@ class _Run:
         journal: Journal,
         workspace: Workspace,
         asking: Asking,
+        functions: int,
     ) -> None:
         self._request = request
         self._sandbox = sandbox
@@ -153,21 +178,25 @@ class _Run:
         self._journal = journal
         self._workspace = workspace
         self._asking = asking
-
-    async def all(
-        self, functions: Sequence[Function], shown: dict[str, tuple[tuple[int, int], ...]]
-    ) -> tuple[list[Walked], Bench]:
-        """Walk every function; one that fails does not stop the others."""
-        settings = self._request.settings
-        bench = Bench(
-            sandbox=self._sandbox,
+        settings = request.settings
+        self.walked: dict[int, Walked] = {}  # by the function's number; filled as the functions are finished
+        self.bench = Bench(
+            sandbox=sandbox,
             acceptance=settings.acceptance,
             metric=settings.metric,
-            journal=self._journal,
-            rows=2 * len(functions),  # a refined row and a base-against-head row each
+            journal=journal,
+            rows=2 * functions,  # a refined row and a base-against-head row each
         )
+
+    async def all(self, functions: Sequence[Function], shown: dict[str, tuple[tuple[int, int], ...]]) -> None:
+        """Walk every function; one that fails does not stop the others.
+
+        Raises:
+            SandboxUnavailableError: no function could be worked on because of it.
+        """
         if not functions:
-            return [], bench
+            return
+        settings = self._request.settings
         self._say("", "checking out the head revision")
         head = self._workspace.checkout(self._request.git, self._request.head, "head")
         context = Context(
@@ -177,23 +206,33 @@ class _Run:
             head=head,
             complete=self._asking.complete,
             order=self._asking.order,
-            bench=bench,
+            bench=self.bench,
             say=self._say,
             # One CPU is left to the benchmark and one thread of work fills each of the others.
             workers=asyncio.Semaphore(max(1, (os.cpu_count() or 2) - 1)),
             models=self._asking.models,
         )
         baselines = Baselines(context)
-        walks = [self._one(context, baselines, function, shown) for function in functions]
-        return list(await asyncio.gather(*walks)), bench
+        walks = [
+            self._one(context, baselines, number, function, shown)
+            for number, function in enumerate(functions)
+        ]
+        endings = await asyncio.gather(*walks, return_exceptions=True)
+        errors = {number: error for number, error in enumerate(endings) if error is not None}
+        closed = [error for error in errors.values() if isinstance(error, SandboxUnavailableError)]
+        if len(closed) == len(functions):
+            raise closed[0]
+        for number, error in errors.items():
+            self.walked[number] = _broken(functions[number], error)
 
     async def _one(
         self,
         context: Context,
         baselines: Baselines,
+        number: int,
         function: Function,
         shown: dict[str, tuple[tuple[int, int], ...]],
-    ) -> Walked:
+    ) -> None:
         found = await context.work(
             exercise, self._sandbox, context.settings, context.head, function, options=self._options
         )
@@ -203,8 +242,25 @@ class _Run:
         if found.runner is not None:
             subject.categories = await self._asking.categories(function)
         walked = await walk(context, subject, shown, self._request.stage)
+        self.walked[number] = walked
         context.say(subject.key, str(walked.result.verdict))
-        return walked
+
+
+def _broken(function: Function, error: BaseException) -> Walked:
+    """What a function ends with when its walk could not be finished."""
+    if isinstance(error, ToolMissingError):
+        return Walked(unwalked(function, Verdict.NOT_MEASURABLE, error.message))
+    if isinstance(error, PerforchError):
+        return Walked(unwalked(function, Verdict.FAILED, error.message))
+    if os.environ.get("PERFORCH_DEBUG") or not isinstance(error, Exception):
+        raise error
+    reason = f"unexpected {type(error).__name__}, a bug in perforch: {error}"
+    return Walked(unwalked(function, Verdict.FAILED, printable(reason)[:2000]))
+
+
+def _unfinished(function: Function) -> Walked:
+    reason = "the run was interrupted before this function was finished"
+    return Walked(unwalked(function, Verdict.SKIPPED, reason))
 
 
 def nothing_done(result: Result) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import posixpath
 from typing import TYPE_CHECKING
 
 from perforch.changes.function import Function
@@ -39,7 +40,9 @@ def select(
     skipped: list[Skipped] = []
     for function in changes.functions:
         language = settings.languages.get(function.language)
-        if language is not None and not language.enabled:
+        if printable(function.path) != function.path:
+            skipped.append(_skip(function, "the name of the file is not UTF-8"))
+        elif language is not None and not language.enabled:
             skipped.append(_skip(function, f"languages.{function.language}.enabled is false"))
         elif len(enabled) >= settings.max_functions:
             skipped.append(_skip(function, f"more than max_functions: {settings.max_functions} changed"))
@@ -48,26 +51,35 @@ def select(
     return tuple(enabled), tuple(skipped)
 
 
+def printable(text: str) -> str:
+    """Names of files and outputs of programs are bytes; what is not UTF-8 in them cannot be in JSON."""
+    return text.encode("utf-8", "replace").decode()
+
+
 def _skip(function: Function, reason: str) -> Skipped:
-    return Skipped(path=function.path, name=function.name, reason=reason)
+    return Skipped(path=printable(function.path), name=function.name, reason=reason)
 
 
 def _named(git: Git, changes: Changes, key: str) -> tuple[Function, ...]:
     path, separator, name = key.partition("::")
+    while separator and not syntax.language_of(path) and "::" in name:  # the path itself may hold colons
+        more, _, name = name.partition("::")
+        path = f"{path}::{more}"
     if not separator or not path or not name:
         message = f"--function {key!r} is not PATH::NAME"
         raise UsageError(message, hint="For example: --function src/a.py::Parser.parse")
+    path = posixpath.normpath(path)
     changed = [function for function in changes.functions if function.path == path]
     chosen = _match(changed, name)
     if chosen:
         return chosen
-    everything = _functions_of(git, changes.head, path)
+    everything = _functions_of(git, changes, path)
     chosen = _match(everything, name)
     if chosen:
         return chosen
-    near = difflib.get_close_matches(name, [function.name for function in everything], n=1)
+    near = difflib.get_close_matches(name, [function.name for function in everything], n=1, cutoff=0.4)
     hint = f"Did you mean {path}::{near[0]}?" if near else "perforch functions lists what changed."
-    message = f"{key} names no function at the head revision"
+    message = f"{path}::{name} names no function at the head revision"
     raise UsageError(message, hint=hint)
 
 
@@ -79,12 +91,21 @@ def _match(functions: Sequence[Function], name: str) -> tuple[Function, ...]:
     return tails if len({function.name for function in tails}) == 1 else ()
 
 
-def _functions_of(git: Git, head: str, path: str) -> tuple[Function, ...]:
+def _nearest_path(git: Git, changes: Changes, path: str) -> str:
+    known = [
+        place for place in git.tree(changes.head) if syntax.language_of(place) and printable(place) == place
+    ]
+    same_name = [place for place in known if posixpath.basename(place) == posixpath.basename(path)]
+    near = same_name or difflib.get_close_matches(path, known, n=1)
+    return f"Did you mean {near[0]}?" if near else "Paths start at the root of the repository."
+
+
+def _functions_of(git: Git, changes: Changes, path: str) -> tuple[Function, ...]:
     language = syntax.language_of(path)
-    source = git.read(head, [path]).get(path)
-    if language is None or source is None:
-        message = f"{path} is not a source file of a known language at the head revision"
-        raise UsageError(message)
+    source = git.read(changes.head, [path]).get(path)
+    if language is None or source is None or printable(path) != path:
+        message = f"{printable(path)} is not a source file of a known language at the head revision"
+        raise UsageError(message, hint=_nearest_path(git, changes, path))
     return tuple(
         Function(
             path=path,

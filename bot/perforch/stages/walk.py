@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from perforch.errors import PerforchError
+from perforch.errors import PerforchError, SandboxUnavailableError
 from perforch.languages import syntax
 from perforch.measure.model import Decision
 from perforch.report.patch import patch
@@ -15,6 +15,7 @@ from perforch.result import FunctionResult, Metric, Regression, Stage, Verdict
 from perforch.stages.correctness import judge
 from perforch.stages.refine import proven, refine
 from perforch.stages.repair import fix, generate
+from perforch.stages.stopping import StoppedError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -75,6 +76,8 @@ async def walk(context: Context, subject: Subject, hunks: Hunks, wanted: Stage |
     """
     try:
         return await _walk(context, subject, hunks, wanted)
+    except (SandboxUnavailableError, StoppedError):
+        raise
     except PerforchError as error:
         return Walked(_result(subject, None, Verdict.FAILED, error.message))
 
@@ -240,13 +243,27 @@ def _with_proposal(
 def _result(
     subject: Subject, stage: Stage | None, verdict: Verdict, reason: str, *, trial: Trial | None = None
 ) -> FunctionResult:
-    function = subject.head.function
     measurements = {} if trial is None else dict(trial.measurements)
     if verdict is Verdict.NO_CHANGE and Metric.TIME in measurements:
         measurements = {
             metric: found.model_copy(update={"note": "of the last rejected candidate"})
             for metric, found in measurements.items()
         }
+    bare = unwalked(subject.head.function, verdict, reason)
+    return bare.model_copy(
+        update={
+            "categories": subject.categories,
+            "stage": stage,
+            "attempts": tuple(subject.attempts),
+            "measurements": measurements,
+            "peak_memory": None if trial is None else trial.peak_memory,
+            "tests": subject.exercise.tests,
+        }
+    )
+
+
+def unwalked(function: Function, verdict: Verdict, reason: str) -> FunctionResult:
+    """The record of a function about which nothing is known but the verdict."""
     return FunctionResult(
         path=function.path,
         name=function.name,
@@ -255,12 +272,6 @@ def _result(
         end_line=function.end_line,
         signature=function.signature,
         change=function.change,
-        categories=subject.categories,
-        stage=stage,
         verdict=verdict,
         reason=reason,
-        attempts=tuple(subject.attempts),
-        measurements=measurements,
-        peak_memory=None if trial is None else trial.peak_memory,
-        tests=subject.exercise.tests,
     )
