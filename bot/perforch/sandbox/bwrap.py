@@ -9,26 +9,31 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import re
+import signal
 import stat
-from functools import cached_property
+import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from perforch.errors import SandboxUnavailableError, ToolMissingError
-from perforch.sandbox import capture, cgroup, seccomp
-from perforch.sandbox.spec import Command, Completed, Launch
-from perforch.sandbox.toolchains import toolchains
+from perforch.errors import SandboxUnavailableError
+from perforch.sandbox import capture, cgroup, failures, policy, seccomp
+from perforch.sandbox.spec import Completed, Launch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from perforch.sandbox.spec import Command, Limits
+
 _ENV = {"PATH": "/usr/bin:/bin"}
-_HOME = "/tmp/home"  # noqa: S108: inside the sandbox
-_USER = 1000
 _OPEN_FILES = 8192
 # Joins the control group directories given first, then becomes the program.
 _JOIN = 'cd /; unset OLDPWD; n=$1; shift; while [ "$n" -gt 0 ]; do echo $$ > "$1/cgroup.procs" || exit 125; shift; n=$((n-1)); done; exec "$@"'
+# Bounds the number of processes, which set before bubblewrap would count the runner's own; then becomes the program. That there is no
+# such program it says where no program can: the descriptor is closed before the first one starts.
+_BOUND = (
+    'ulimit -u "$1" 2>/dev/null; case $3 in */*) test -e "$3";; *) type -P -- "$3" >/dev/null;; esac || { echo missing >&"$2"; exit 127; }; '
+    'eval "exec $2>&-"; shift 2; exec "$@"'
+)
 # Waits for one line on a descriptor, then becomes the program: counters start here.
 _GATE = 'read -r _ <&"$1" || exit 125; eval "exec $1<&-"; shift; exec "$@"'
 
@@ -72,6 +77,7 @@ class Bubblewrap:
         mine = sorted(os.sched_getaffinity(0))
         self._others = tuple(cpu for cpu in mine if cpu not in set(reserved_cpus)) or tuple(mine)
         self._reserved = bool(reserved_cpus)
+        self._groups: dict[tuple[int, int], cgroup.Group | None] = {}
 
     @property
     def level(self) -> str:
@@ -80,87 +86,86 @@ class Bubblewrap:
 
     def run(self, command: Command) -> Completed:
         """Run to completion; see `spec.Sandbox.run`."""
-        status_read, status_write = os.pipe()
+        status_read, status_write = _high_pipe()
+        said = bytearray()
+
+        def first() -> int | None:
+            said.extend(_text(status_read))
+            return failures.read_status(said).first
+
         with contextlib.ExitStack() as cleanup:
             cleanup.callback(os.close, status_read)
-            filters = self._filter(cleanup, fixed_affinity=False)
-            group = cgroup.make(memory_bytes=command.limits.memory_bytes, processes=command.limits.processes)
-            if group is not None:
-                cleanup.callback(group.remove)
-            argv = [
-                *self._outside(command, group),
-                str(self._binary),
-                *self._policy(command),
-                *filters.arguments,
-                "--json-status-fd",
-                str(status_write),
-                "--",
-                *self._inside(command, group),
-                *command.argv,
-            ]
-            try:
+            with contextlib.ExitStack() as ours:
+                ours.callback(os.close, status_write)
+                filters = self._filter(ours, fixed_affinity=False)
+                group = cgroup.make(
+                    memory_bytes=command.limits.memory_bytes, processes=command.limits.processes
+                )
+                passed = [status_write, *filters.descriptors]
+                if group is not None:
+                    cleanup.callback(group.remove)
+                else:  # bubblewrap closes its own descriptor in what it starts, so the shell there needs another
+                    passed.append(fcntl.fcntl(status_write, fcntl.F_DUPFD_CLOEXEC, 100))
+                    ours.callback(os.close, passed[-1])
+                argv = [
+                    *self._outside(command, group),
+                    str(self._binary),
+                    *policy.arguments(command, policy.same),
+                    *filters.arguments,
+                    "--json-status-fd",
+                    str(status_write),
+                    "--",
+                    *self._inside(command, group, passed[-1]),
+                    *command.argv,
+                ]
                 ended = capture.run(
                     argv,
                     env=_ENV,
                     stdin=command.stdin,
                     limits=command.limits,
-                    pass_fds=(status_write, *filters.descriptors),
+                    pass_fds=passed,
                     watch_memory=group is None,
-                    orphan=lambda: _first_process(status_read),
+                    orphan=first,
                 )
-            finally:
-                os.close(status_write)
+            status = failures.read_status(said)
             stopped = ended.stopped
             if not stopped and group is not None and group.out_of_memory():
                 stopped = "memory"
-        if ended.orphan is None and not stopped:
-            raise unavailable(ended.stderr)
-        code = ended.status if ended.status >= 0 else 128 - ended.status
-        if code == 127 and ended.stderr.startswith(b"prlimit: failed to execute"):
-            message = f"{command.argv[0]} is not installed on this machine"
-            raise ToolMissingError(message, hint="Install it, or change the command in .github/perforch.yml.")
-        return Completed(code, ended.stdout, ended.stderr, ended.seconds, ended.cpu_seconds, stopped)
+        return _completed(command, ended, status, stopped)
 
     def launch(self, command: Command) -> Launch:
         """Prepare a measured run; see `spec.Sandbox.launch`."""
-        gate_read, gate_write = _high_pipe()
-        info_read, info_write = _high_pipe()
+        group = self._measured(command.limits)
+        outside = (*self._outside(command, group, pinned=False), str(self._binary))
+        inside = (*self._inside(command, group), "/bin/bash")  # a plain sh cannot name descriptors above 9
+        shown = tuple(policy.arguments(command, policy.same))
         with contextlib.ExitStack() as cleanup:
             filters = self._filter(cleanup, fixed_affinity=True)
             cleanup.pop_all()  # measure closes what it was handed
-        group = self._measured
-        argv = (
-            *self._outside(command, group, pinned=False),
-            str(self._binary),
-            *self._policy(command),
-            *filters.arguments,
-            "--info-fd",
-            str(info_write),
-            "--",
-            *self._inside(command, group),
-            "/bin/bash",  # a plain sh cannot name descriptors above 9
-            "-c",
-            _GATE,
-            "gate",
-            str(gate_read),
-            *command.argv,
-        )
+        gate_read, gate_write = _high_pipe()
+        info_read, info_write = _high_pipe()
+        gate = (*inside, "-c", _GATE, "gate", str(gate_read), *command.argv)
         inherited = (gate_read, info_write, *filters.descriptors)
         return Launch(
-            argv=argv,
+            argv=(*outside, *shown, *filters.arguments, "--info-fd", str(info_write), "--", *gate),
             env=dict(_ENV),
             pass_fds=inherited,
             gate_fd=gate_write,
             info_fd=info_read,
             close_after_spawn=inherited,
             limits=command.limits,
+            memory_group=None if group is None else group.directories[0],
         )
 
-    @cached_property
-    def _measured(self) -> cgroup.Group | None:
-        # One group for all measured runs, which go one at a time.
-        limits = Command(()).limits
-        return cgroup.make(memory_bytes=2 * limits.memory_bytes, processes=limits.processes)
+    def _measured(self, limits: Limits) -> cgroup.Group | None:
+        """The group of all measured runs with these limits, which go one at a time."""
+        key = limits.memory_bytes, limits.processes
+        if key not in self._groups:
+            group = cgroup.make(memory_bytes=limits.memory_bytes, processes=limits.processes)
+            if group is not None:
+                weakref.finalize(self, group.remove)
+            self._groups[key] = group
+        return self._groups[key]
 
     def _outside(self, command: Command, group: cgroup.Group | None, *, pinned: bool = True) -> Iterator[str]:
         cpus = command.cpus or (self._others if self._reserved else ())
@@ -182,57 +187,14 @@ class Bubblewrap:
         if group is None:
             yield f"--data={limits.memory_bytes}"
 
-    def _inside(self, command: Command, group: cgroup.Group | None) -> Iterator[str]:
-        yield "/usr/bin/prlimit"
-        # Set before bubblewrap it would count the runner's own processes.
-        if group is None:
-            yield f"--nproc={command.limits.processes}"
-        yield "--"
-
-    def _policy(self, command: Command) -> Iterator[str]:
-        tools = toolchains()
-        yield from ("--unshare-user", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts")
-        yield from ("--unshare-cgroup-try", "--disable-userns", "--die-with-parent", "--new-session")
-        yield from (
-            "--uid",
-            str(_USER),
-            "--gid",
-            str(_USER),
-            "--hostname",
-            "sandbox",
-            "--cap-drop",
-            "ALL",
-            "--clearenv",
-        )
-        yield from ("--ro-bind", "/usr", "/usr")
-        for name in ("bin", "sbin", "lib", "lib64", "lib32"):
-            if Path("/", name).is_symlink():
-                yield from ("--symlink", f"usr/{name}", f"/{name}")
-            elif Path("/", name).is_dir():
-                yield from ("--ro-bind", f"/{name}", f"/{name}")
-        yield from ("--dir", "/etc", "--proc", "/proc", "--dev", "/dev")
-        yield from ("--size", str(command.limits.temp_bytes), "--tmpfs", "/tmp")
-        yield from ("--size", str(64 << 20), "--tmpfs", "/dev/shm", "--size", str(1 << 20), "--tmpfs", "/run")
-        yield from ("--dir", _HOME)
-        for root in tools.roots:
-            yield from ("--ro-bind", str(root), str(root))
-        for store, place in tools.stores:
-            yield from ("--ro-bind", str(store), f"{_HOME}/{place}")
-        for mount in command.mounts:
-            yield from ("--bind" if mount.writable else "--ro-bind", str(mount.source), mount.target)
-        yield from ("--remount-ro", "/")
-        env = {
-            **tools.env,
-            "PATH": tools.path,
-            "HOME": _HOME,
-            "TMPDIR": "/tmp",
-            "LANG": "C.UTF-8",
-            "USER": "sandbox",
-            **command.env,
-        }
-        for name, value in env.items():
-            yield from ("--setenv", name, value)
-        yield from ("--chdir", command.cwd)
+    @staticmethod
+    def _inside(command: Command, group: cgroup.Group | None, status_fd: int | None = None) -> Iterator[str]:
+        if group is not None:
+            return
+        if status_fd is None:
+            yield from ("/usr/bin/prlimit", f"--nproc={command.limits.processes}", "--")
+        else:
+            yield from ("/bin/bash", "-c", _BOUND, "bound", str(command.limits.processes), str(status_fd))
 
     @staticmethod
     def _filter(cleanup: contextlib.ExitStack, *, fixed_affinity: bool) -> _Filters:
@@ -261,31 +223,29 @@ class _Filters:
         self.descriptors = descriptors
 
 
-def _first_process(status_fd: int) -> int | None:
-    """The pid that bubblewrap reported for the first process of the namespace; None when it never got so far."""
+def _text(status_fd: int) -> bytes:
+    """What bubblewrap has said so far, whoever may still hold the other end."""
     os.set_blocking(status_fd, False)
     with contextlib.suppress(BlockingIOError):
-        found = re.search(rb'"child-pid"\s*:\s*(\d+)', os.read(status_fd, 4096))
-        return int(found.group(1)) if found else None
-    return None
+        return os.read(status_fd, 1 << 16)
+    return b""
 
 
-_REMEDIES = (
-    (b"setting up uid map", "This kernel keeps user namespaces to profiled programs (Ubuntu 24.04): apt-get install apparmor-profiles, copy "
-     "/usr/share/apparmor/extra-profiles/bwrap-userns-restrict to /etc/apparmor.d/ and load it with apparmor_parser -r."),
-    (b"No permissions to create", "User namespaces are switched off here: sysctl kernel.unprivileged_userns_clone=1, or give the container "
-     "a seccomp profile that allows them."),
-    (b"Creating new namespace failed", "User namespaces are switched off or used up: raise user.max_user_namespaces."),
-    (b"proc", "A container that masks /proc cannot hold a sandbox: run on the host, or set procMount: Unmasked."),
-)  # fmt: skip
+def _completed(command: Command, ended: capture.Ended, status: failures.Status, stopped: str) -> Completed:
+    """What became of the program.
 
-
-def unavailable(stderr: bytes) -> SandboxUnavailableError:
-    """The error for a bubblewrap that could not start, with the remedy for this kind of host."""
-    said = stderr.decode(errors="replace").strip().splitlines()
-    reason = said[0][:300] if said else "bwrap ended without a word"
-    hint = next(
-        (text for mark, text in _REMEDIES if mark in stderr), "perforch doctor shows what is missing."
-    )
-    message = f"this machine has no working sandbox ({reason}); nothing was executed"
-    return SandboxUnavailableError(message, hint=hint)
+    Raises:
+        PerforchError: it never began; see `failures.not_started`.
+    """
+    code, stderr = ended.status if ended.status >= 0 else 128 - ended.status, ended.stderr
+    if status.missing:
+        raise failures.not_installed(command.argv[0])
+    if not stopped and status.code is None:
+        refused = failures.refused(ended.stderr)
+        if ended.status == -signal.SIGKILL:
+            stopped = "memory"  # nobody else kills the monitor
+        elif refused is None:
+            raise failures.not_started(ended.stderr, command.argv[0])
+        else:
+            code, stderr = 126, ": ".join(refused).encode() + b"\n"  # as a shell says it
+    return Completed(code, ended.stdout, stderr, ended.seconds, ended.cpu_seconds, stopped)

@@ -11,12 +11,12 @@ import time
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 import psutil
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from perforch.sandbox.spec import Limits
 
@@ -39,23 +39,33 @@ class Ended:
 
 
 class _Output:
-    """The two pipes of a process, read up to a common limit."""
+    """The two pipes of a process, read up to a common limit, and its end.
 
-    def __init__(self, streams: Sequence[IO[bytes]], limit: int) -> None:
+    A program may close its pipes and go on, or leave them to others and end: neither alone says that it is over.
+    """
+
+    def __init__(self, pid: int, streams: Sequence[IO[bytes]], limit: int) -> None:
+        self.ended = False
+        self._process = os.pidfd_open(pid)
         self.texts = {stream.fileno(): bytearray() for stream in streams}
         self._limit = limit
         self._selector = selectors.DefaultSelector()
+        self._selector.register(self._process, selectors.EVENT_READ)
         for fd in self.texts:
             os.set_blocking(fd, False)
             self._selector.register(fd, selectors.EVENT_READ)
 
     @property
     def open(self) -> bool:
-        return bool(self._selector.get_map())
+        return len(self._selector.get_map()) > (not self.ended)
 
     def read(self, seconds: float) -> bool:
-        """Wait for output and keep it; False when there is more of it than allowed."""
+        """Wait for output, or for the end, and keep it; False when there is more of it than allowed."""
         for key, _ in self._selector.select(max(seconds, 0.0)):
+            if key.fd == self._process:
+                self.ended = True
+                self._selector.unregister(key.fd)
+                continue
             data = os.read(key.fd, _CHUNK)
             if not data:
                 self._selector.unregister(key.fd)
@@ -68,6 +78,7 @@ class _Output:
 
     def close(self) -> None:
         self._selector.close()
+        os.close(self._process)
 
 
 def run(
@@ -100,23 +111,30 @@ def run(
         )
     assert process.stdout is not None
     assert process.stderr is not None
-    output = _Output((process.stdout, process.stderr), limits.output_bytes)
+    output = _Output(process.pid, (process.stdout, process.stderr), limits.output_bytes)
     stopped = _watch(
         process.pid, output, began + limits.wall_seconds, limits.memory_bytes if watch_memory else None
     )
+    spent = 0.0
     if stopped:
+        spent = cpu_seconds(
+            process.pid
+        )  # nobody waits for what dies with a namespace: the kernel forgets its time
         process.kill()
         gone = time.monotonic() + _DYING_SECONDS
         # The namespace dies with its monitor; its pipes close when the last of it is gone.
-        while output.open and time.monotonic() < gone:
+        while (output.open or not output.ended) and time.monotonic() < gone:
             output.read(gone - time.monotonic())
     output.close()
-    code, cpu = _reap(process, deadline=began + limits.wall_seconds + _DYING_SECONDS)
+    _, status, usage = os.wait4(process.pid, 0)
+    code = process.returncode = os.waitstatus_to_exitcode(status)
+    cpu = usage.ru_utime + usage.ru_stime
     left = orphan()
     if left is not None:
         with contextlib.suppress(ChildProcessError):  # the launcher waited for it after all
             usage = os.wait4(left, 0)[2]
             cpu += usage.ru_utime + usage.ru_stime
+    cpu = max(cpu, spent)
     out, err = output.texts.values()
     process.stdout.close()
     process.stderr.close()
@@ -131,7 +149,7 @@ def _become_subreaper() -> None:
 
 def _watch(pid: int, output: _Output, deadline: float, memory: int | None) -> str:
     look = time.monotonic()
-    while output.open:
+    while output.open or not output.ended:
         now = time.monotonic()
         if now >= deadline:
             return "timeout"
@@ -140,33 +158,30 @@ def _watch(pid: int, output: _Output, deadline: float, memory: int | None) -> st
             if resident(pid) > memory:
                 return "memory"
         until = deadline if memory is None else min(deadline, look)
+        if output.ended:
+            # What a dead monitor's namespace still holds open goes within moments.
+            deadline = until = min(deadline, now + _DYING_SECONDS)
         if not output.read(until - now):
             return "output"
     return ""
 
 
-def _reap(process: subprocess.Popen[bytes], *, deadline: float) -> tuple[int, float]:
-    """Wait for the process itself: it may have closed its pipes and gone on."""
-    while True:
-        pid, status, usage = os.wait4(process.pid, os.WNOHANG)
-        if pid:
-            process.returncode = os.waitstatus_to_exitcode(status)
-            return process.returncode, usage.ru_utime + usage.ru_stime
-        if time.monotonic() >= deadline:
-            process.kill()
-            deadline = float("inf")
-        time.sleep(0.001)
+def cpu_seconds(pid: int) -> float:
+    """User and system time of a process and its descendants so far, children they waited for included."""
+    return sum(sum(times[:4]) for times in _each(pid, psutil.Process.cpu_times))
 
 
 def resident(pid: int) -> int:
     """Resident bytes of a process and all its descendants, shared memory included."""
-    total = 0
+    return sum(memory.rss for memory in _each(pid, psutil.Process.memory_info))
+
+
+def _each(pid: int, look: Callable[[psutil.Process], Any]) -> Iterator[Any]:
     with contextlib.suppress(psutil.Error):
         top = psutil.Process(pid)
         for process in (top, *top.children(recursive=True)):
             with contextlib.suppress(psutil.Error):
-                total += process.memory_info().rss
-    return total
+                yield look(process)
 
 
 def _input(data: bytes) -> IO[bytes]:

@@ -15,7 +15,7 @@ _NUMBERS = itertools.count()
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Directories (one in version 2, one a controller in version 1) that a process joins by writing its pid."""
+    """Directories (one in version 2, one a controller in version 1, that of memory first) that a process joins by writing its pid."""
 
     directories: tuple[Path, ...]
 

@@ -26,7 +26,7 @@ _NAMES = {
     "source": "the source tree cannot be written",
     "system": "the system cannot be written",
     "home": "no home directory of the host is visible",
-    "accounts": "/etc/shadow and /etc/passwd are not visible",
+    "accounts": "no account of the host is visible",
     "mount": "mount is refused",
     "namespaces": "new namespaces are refused",
     "ptrace": "ptrace is refused",
@@ -68,7 +68,7 @@ walls("network", [("metadata", lambda: connect(socket.AF_INET, ("169.254.169.254
 walls("source", [("new file", lambda: write("/src/perforch-probe")), ("old file", lambda: write("/src/probe.py"))])
 walls("system", [("/usr", lambda: write("/usr/perforch-probe")), ("/etc", lambda: write("/etc/perforch-probe")), ("/", lambda: write("/perforch-probe"))])
 walls("home", [("listed", lambda: any(name not in {".cargo", ".rustup", ".pyenv", "go", ".m2", ".local"} for name in os.listdir(home)))])
-walls("accounts", [("shadow", lambda: bool(read("/etc/shadow"))), ("passwd", lambda: bool(read("/etc/passwd")))])
+walls("accounts", [("shadow", lambda: bool(read("/etc/shadow"))), ("passwd", lambda: len(read("/etc/passwd").splitlines()) > 3)])
 walls("mount", [("tmpfs", lambda: libc.mount(b"none", b"/tmp", b"tmpfs", 0, None) == 0)])
 walls("namespaces", [("user", lambda: libc.unshare(0x10000000) == 0), ("mount", lambda: libc.unshare(0x00020000) == 0)])
 walls("ptrace", [("seize", lambda: libc.ptrace(0x4206, 1, 0, 0) == 0), ("attach", lambda: libc.ptrace(16, 1, 0, 0) == 0)])

@@ -94,7 +94,8 @@ class Launch:
     When `gate_fd` is set, the program inside waits until one byte is written to that file descriptor (the write end,
     owned by the caller) before it replaces itself by the target program by `exec`; counters and samplers start there,
     so the launcher's own work is not counted. `info_fd` (read end, owned by the caller) yields bubblewrap's JSON
-    with the pid of the sandbox's first process.
+    with the pid of the sandbox's first process. `memory_group` is the control group that the whole tree joins, whose peak of
+    memory can be read; None where groups cannot be made.
     """
 
     argv: tuple[str, ...]
@@ -104,6 +105,7 @@ class Launch:
     info_fd: int | None = None
     close_after_spawn: tuple[int, ...] = ()
     limits: Limits = Limits()
+    memory_group: Path | None = None
 
 
 class Sandbox(Protocol):

@@ -1,0 +1,145 @@
+"""How a run ends is told apart: the program's own doing, the sandbox that could not start, limits; with a real bubblewrap."""
+
+from __future__ import annotations
+
+import gc
+import os
+from pathlib import Path
+
+import pytest
+
+from perforch.errors import SandboxUnavailableError, ToolMissingError
+from perforch.sandbox import bwrap, cgroup
+from perforch.sandbox.bwrap import Bubblewrap
+from perforch.sandbox.spec import SOURCE, Command, Limits, Mount
+
+PYTHON = "/usr/bin/python3"
+
+
+@pytest.fixture(params=["groups", "no groups"])
+def sandbox(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Bubblewrap:
+    """With and without control groups, which an ordinary user cannot make: programs are then started by a shell."""
+    if request.param == "no groups":
+        monkeypatch.setattr(cgroup, "_parents", tuple)
+    return Bubblewrap()
+
+
+def shell(script: str, **more: object) -> Command:
+    return Command(("/bin/sh", "-c", script), cwd="/tmp", **more)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "words", ["prlimit: failed to execute x: No such file or directory", "bwrap: execvp x: No such file"]
+)
+@pytest.mark.parametrize("code", [0, 1, 126, 127])
+def test_a_program_cannot_pass_for_missing(sandbox: Bubblewrap, words: str, code: int) -> None:
+    done = sandbox.run(shell(f"echo '{words}' >&2; exit {code}"))
+    assert (done.returncode, done.stopped) == (code, "")
+
+
+@pytest.mark.parametrize("name", ["perforch-no-such-program", "/usr/bin/perforch-no-such-program"])
+def test_a_missing_program_is_named(sandbox: Bubblewrap, name: str) -> None:
+    with pytest.raises(ToolMissingError, match=f"{name} is not installed"):
+        sandbox.run(Command((name, "-x"), cwd="/tmp"))
+
+
+def test_a_file_that_is_no_program_is_the_repositorys_own_trouble(
+    sandbox: Bubblewrap, tmp_path: Path
+) -> None:
+    (tmp_path / "run").write_text("#!/bin/sh\necho hello\n")
+    done = sandbox.run(Command((f"{SOURCE}/run",), mounts=(Mount(tmp_path, SOURCE),)))
+    assert done.returncode == 126
+    assert b"Permission denied" in done.stderr
+
+
+def test_a_folder_that_is_gone_is_named(sandbox: Bubblewrap, tmp_path: Path) -> None:
+    mounts = (Mount(tmp_path / "gone", SOURCE),)
+    for prepare in (sandbox.run, sandbox.launch):
+        with pytest.raises(SandboxUnavailableError, match=r"cannot show .*gone"):
+            prepare(Command(("true",), mounts=mounts))
+
+
+def test_a_working_directory_that_is_not_there_is_named(sandbox: Bubblewrap, tmp_path: Path) -> None:
+    command = Command(("true",), cwd=f"{SOURCE}/sub", mounts=(Mount(tmp_path, SOURCE),))
+    with pytest.raises(SandboxUnavailableError, match="cannot start in /src/sub"):
+        sandbox.run(command)
+
+
+def test_a_sandbox_that_cannot_be_built_is_no_failure_of_the_program(
+    sandbox: Bubblewrap, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    refusing = tmp_path / "bwrap"
+    refusing.write_text(
+        '#!/bin/sh\necho "bwrap: Can\'t mount proc on /newroot/proc: Operation not permitted" >&2; exit 1\n'
+    )
+    refusing.chmod(0o755)
+    monkeypatch.setattr(sandbox, "_binary", refusing)
+    with pytest.raises(SandboxUnavailableError, match="Can't mount proc") as caught:
+        sandbox.run(Command(("true",), cwd="/tmp"))
+    assert "procMount" in caught.value.hint
+    assert caught.value.exit_code == 3
+
+
+def test_nothing_but_the_three_streams_is_open(sandbox: Bubblewrap) -> None:
+    done = sandbox.run(
+        Command((PYTHON, "-c", "import os; print(sorted(os.listdir('/proc/self/fd')))"), cwd="/tmp")
+    )
+    assert done.stdout == b"['0', '1', '2', '3']\n"  # 3 is the listing itself
+
+
+def test_there_is_an_account_and_a_name_for_this_machine(sandbox: Bubblewrap) -> None:
+    script = """
+import grp, os, pwd, socket
+print(pwd.getpwuid(os.getuid()).pw_dir, grp.getgrgid(os.getgid()).gr_name, socket.gethostbyname("localhost"))
+"""
+    done = sandbox.run(Command((PYTHON, "-c", script), cwd="/tmp"))
+    assert done.stdout == b"/tmp/home sandbox 127.0.0.1\n", done.stderr
+
+
+def test_accounts_of_the_host_are_not_shown(sandbox: Bubblewrap) -> None:
+    done = sandbox.run(shell("cat /etc/passwd /etc/group"))
+    assert b"daemon" not in done.stdout
+
+
+def test_time_limit_ends_what_ignores_signals_and_counts_its_work(sandbox: Bubblewrap) -> None:
+    script = "trap '' TERM INT HUP; (while :; do :; done) & while :; do :; done"
+    done = sandbox.run(shell(script, limits=Limits(wall_seconds=1.0)))
+    assert done.stopped == "timeout"
+    assert done.cpu_seconds > 0.2 * done.seconds  # two loops, whatever else the machine does
+
+
+def test_time_limit_ends_what_closes_its_streams_and_goes_on(sandbox: Bubblewrap) -> None:
+    done = sandbox.run(shell("exec >&- 2>&- <&-; while :; do :; done", limits=Limits(wall_seconds=0.5)))
+    assert done.stopped == "timeout"
+    assert done.seconds < 5
+
+
+def test_memory_of_a_measured_run_is_its_own_limit(tmp_path: Path) -> None:
+    if not cgroup._parents():
+        pytest.skip("this machine lets nobody make control groups")
+    sandbox = Bubblewrap()
+    small = 96 << 20
+    launch = sandbox.launch(Command(("true",), cwd="/tmp", limits=Limits(memory_bytes=small)))
+    other = sandbox.launch(Command(("true",), cwd="/tmp", limits=Limits(memory_bytes=2 * small)))
+    folders = {
+        Path(word) for one in (launch, other) for word in one.argv if word.startswith("/sys/fs/cgroup")
+    }
+    files = [folder / name for folder in folders for name in ("memory.max", "memory.limit_in_bytes")]
+    limits = {int(file.read_text()) for file in files if file.exists()}
+    for one in (launch, other):
+        for descriptor in {*one.pass_fds, *one.close_after_spawn, one.gate_fd, one.info_fd}:
+            os.close(descriptor)  # type: ignore[arg-type]
+    assert limits == {small, 2 * small}
+    del sandbox
+    gc.collect()
+    assert not any(folder.exists() for folder in folders)
+
+
+def test_bubblewrap_that_somebody_could_have_replaced_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))  # nobody looks there
+    planted = tmp_path / "bwrap"
+    planted.write_text("#!/bin/sh\nexit 0\n")
+    planted.chmod(0o755)
+    assert bwrap.binary() != planted
