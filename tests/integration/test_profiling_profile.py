@@ -38,9 +38,7 @@ class Handler(BaseHTTPRequestHandler):
         problem = max(
             (one for one in self.problems if one.signature in prompt), key=lambda one: len(one.signature)
         )
-        right = problem.number % SKILL[body["model"]] == 0
-        wrong = problem.declaration + "\n    this is not a program in any language\n"
-        code = problem.solution("canonical") if right else wrong
+        code = self.answer(body["model"], problem)
         reply = {
             "model": body["model"],
             "choices": [
@@ -54,6 +52,13 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("content-type", "application/json")
         self.end_headers()
         self.wfile.write(data)
+
+    @staticmethod
+    def answer(model: str, problem: Problem) -> str:
+        """The reply's code: right in every n-th problem, nonsense in the others."""
+        right = problem.number % SKILL[model] == 0
+        wrong = problem.declaration + "\n    this is not a program in any language\n"
+        return problem.solution("canonical") if right else wrong
 
     def log_message(self, format: str, *args: object) -> None:
         pass
@@ -132,6 +137,61 @@ def test_a_killed_profile_goes_on_and_pays_once(config: Path, tmp_path: Path) ->
     assert sum(total for _, total in rates(out).values()) == 3 * 2 * LIMIT
     asked = len(Handler.asked)
     assert run(arguments(config, out)) == 0
+    assert len(Handler.asked) == asked
+
+
+FASTER = {
+    "python": "def fib(n: int):\n    a, b = 0, 1\n    for _ in range(n):\n        a, b = b, a + b\n    return a\n",
+    "go": "func Fib(n int) int {\n\ta, b := 0, 1\n\tfor i := 0; i < n; i++ {\n\t\ta, b = b, a+b\n\t}\n\treturn a\n}\n",
+}
+
+
+@pytest.mark.timing
+def test_refine_is_measured_against_the_suites_own_solution(
+    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The faster one is proven, the same again is no candidate, and a test that draws random inputs is not measured."""
+    data = tmp_path / "data"
+    data.mkdir()
+    for language in FASTER:
+        rows = (DATA / f"{language}.jsonl").read_text().splitlines()
+        (data / f"{language}.jsonl").write_text(f"{rows[32]}\n{rows[55]}\n")
+    problems = HumanEvalPack().load(data, [Language.PYTHON, Language.GO])
+    monkeypatch.setattr(Handler, "problems", problems)
+    answers = {
+        "good": lambda problem: FASTER[problem.language],
+        "half": lambda problem: problem.solution("canonical"),
+        "poor": lambda problem: problem.solution("buggy"),
+    }
+    monkeypatch.setattr(Handler, "answer", staticmethod(lambda model, problem: answers[model](problem)))
+    out = tmp_path / "refine.jsonl"
+    call = [
+        "profile",
+        "--suite",
+        "humanevalpack",
+        "--data",
+        str(data),
+        "--config",
+        str(config),
+        "--out",
+        str(out),
+    ]
+    assert run([*call, "--language", "python", "--language", "go", "--stage", "refine", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert set(document["not_measurable"]) == {"Python/32", "Go/32"}
+    outcomes = {(row["model"], row["item"]): row["outcome"] for row in document["refine"]}
+    for item in ("Python/55", "Go/55"):
+        assert outcomes["good", item] == "accepted"
+        assert outcomes["half", item] == "invalid_reply"
+        assert outcomes["poor", item] == "tests_failed"
+    assert all(row["ratio"] > 2 for row in document["refine"] if row["outcome"] == "accepted")
+    records = evidence.read(out)
+    assert {record.metric for record in records} == {"time"}
+    assert sum(record.successes for record in records) == 2
+    assert all(record.log_gain_sum for record in records if record.successes)
+    asked = len(Handler.asked)
+    assert asked == 6
+    assert run([*call, "--language", "python", "--language", "go", "--stage", "refine", "--json"]) == 0
     assert len(Handler.asked) == asked
 
 

@@ -75,11 +75,6 @@ def profile(
     wanted = [Language(name) for name in languages] or list(suite.languages)
     problems = [one for one in suite.load(data, wanted) if limit is None or one.number < limit]
     chosen = tuple(Stage(stage) for stage in stages) or STAGES
-    if Stage.REFINE in chosen:
-        message = "profile does not measure the refine stage of a suite yet"
-        raise UsageError(
-            message, hint="Use --stage generate and --stage fix; refine evidence comes from pull requests."
-        )
     everything = items(models, chosen, problems)
     measured = collecting.measured_seconds(timings)
     if plan:
@@ -135,16 +130,19 @@ def _collect(
     from perforch.llm.client import Client
     from perforch.profiling import collecting
     from perforch.profiling.checking import Checker
+    from perforch.profiling.refining import Refiner
     from perforch.rankings import evidence, store
     from perforch.sandbox import open_sandbox
 
     out.parent.mkdir(parents=True, exist_ok=True)
     progress = collecting.Progress(out.with_name(f"{out.name}.progress"))
-    checker = Checker(open_sandbox(settings.sandbox), jobs=jobs, isolated=True)
+    sandbox = open_sandbox(settings.sandbox)
+    checker = Checker(sandbox, jobs=jobs, isolated=True)
     console = terminal.stderr()
     replies = out.with_name(f"{out.name}.replies")
     with (
         Client(replies, settings.budget, run=f"profile {suite}") as client,
+        Refiner(sandbox, checker, settings.acceptance) as refiner,
         console.status("asking") as status,
     ):
         seen = 0
@@ -154,7 +152,8 @@ def _collect(
             seen += count
             status.update(f"{seen} of {len(mine)} questions")
 
-        unanswered = asyncio.run(collecting.collect(mine, client.complete, checker, progress, step=step))
+        asking = collecting.collect(mine, client.complete, checker, progress, refiner=refiner, step=step)
+        unanswered = asyncio.run(asking)
     records = collecting.evidence(
         mine,
         progress,
@@ -169,7 +168,14 @@ def _collect(
         {"model": model, "stage": stage, "language": language, "successes": good, "attempts": total}
         for (model, stage, language), (good, total) in collecting.rates(mine, progress).items()
     ]
-    document = {"out": str(out), "records": len(records), "unanswered": list(unanswered), "rates": rates}
+    document: dict[str, Any] = {
+        "out": str(out),
+        "records": len(records),
+        "unanswered": list(unanswered),
+        "rates": rates,
+        "refine": collecting.gains(mine, progress),
+        "not_measurable": collecting.not_measurable(mine, progress),
+    }
 
     def human(console: Any) -> None:
         for rate in rates:
@@ -177,6 +183,8 @@ def _collect(
             console.print(
                 f"{rate['model']}: {rate['stage']} {rate['language']} {share:.1%} of {rate['attempts']}"
             )
+        for problem, reason in document["not_measurable"].items():
+            console.print(f"not measured: {problem}: {reason}")
         console.print(f"{len(records)} records in {out}")
         for line in unanswered[:10]:
             console.print(f"no answer: {line}")

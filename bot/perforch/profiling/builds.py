@@ -130,11 +130,15 @@ def _cpp(programs: Sequence[Program], folder: Path, jobs: int, alone: bool, harn
         text = sources.cpp_unit(chunk)
         (folder / f"{name}.cpp").write_text(text, encoding="utf-8")
         binary = f"{OUTPUT}/{name}"
-        crypto = ["-lcrypto"] if "openssl/" in text and Path("/usr/include/openssl/md5.h").exists() else []
-        result.add(name, [*options, f"{SOURCE}/{name}.cpp", "-o", binary, *crypto], chunk)
+        result.add(name, [*options, f"{SOURCE}/{name}.cpp", "-o", binary, *crypto(text)], chunk)
         for program in chunk:
             result.task(program, [binary, program.key], needs=name)
     return result
+
+
+def crypto(text: str) -> list[str]:
+    """Linker options of a program that includes OpenSSL where that is installed; elsewhere a stand-in is header-only."""
+    return ["-lcrypto"] if "openssl/" in text and Path("/usr/include/openssl/md5.h").exists() else []
 
 
 def cpp_prelude(folder: Path) -> dict[str, Any]:
@@ -148,7 +152,8 @@ def cpp_prelude(folder: Path) -> dict[str, Any]:
     return {"id": "prelude", "argv": ["sh", "-c", command]}
 
 
-def _write_go(programs: Sequence[Program], folder: Path, harness: Path) -> None:
+def write_go(programs: Sequence[Program], folder: Path, harness: Path) -> None:
+    """One package a program in the module `hx`."""
     (folder / "go.mod").write_text("module hx\n\ngo 1.19\n")
     (folder / "assert").mkdir(exist_ok=True)
     (folder / "assert" / "assert.go").write_bytes((harness / "go" / "assert.go.txt").read_bytes())
@@ -162,7 +167,7 @@ def _write_go(programs: Sequence[Program], folder: Path, harness: Path) -> None:
 def _go_apart(programs: Sequence[Program], folder: Path, jobs: int, harness: Path) -> Plan:
     """One call of the compiler, a binary a program."""
     result = Plan()
-    _write_go(programs, folder, harness)
+    write_go(programs, folder, harness)
     for program in programs:
         (folder / f"main_{program.key}").mkdir(exist_ok=True)
         (folder / f"main_{program.key}" / "main.go").write_text(sources.go_main([program.key]))
@@ -175,7 +180,7 @@ def _go_apart(programs: Sequence[Program], folder: Path, jobs: int, harness: Pat
 
 def _go(programs: Sequence[Program], folder: Path, jobs: int, alone: bool, harness: Path) -> Plan:
     result = Plan()
-    _write_go(programs, folder, harness)
+    write_go(programs, folder, harness)
     for number, chunk in enumerate(_chunks(programs, 1, alone=alone)):
         name = f"main{number}"
         (folder / name).mkdir(exist_ok=True)
@@ -199,12 +204,6 @@ def _go(programs: Sequence[Program], folder: Path, jobs: int, alone: bool, harne
 
 def _rust(programs: Sequence[Program], folder: Path, jobs: int, alone: bool, harness: Path) -> Plan:
     result = Plan()
-    crates = " && ".join(
-        f"{{ test -e {OUTPUT}/lib{crate}.rlib || {' '.join(_RUSTC)} --crate-type rlib --crate-name {crate} "
-        f"/harness/rust/{crate}.rs -o {OUTPUT}/$$lib{crate}.rlib && mv -n {OUTPUT}/$$lib{crate}.rlib "
-        f"{OUTPUT}/lib{crate}.rlib || test -e {OUTPUT}/lib{crate}.rlib; }}"
-        for crate in _RUST_CRATES
-    )
     for number, chunk in enumerate(_chunks(programs, jobs, alone=alone)):
         name = f"u{number}"
         (folder / name).mkdir(exist_ok=True)
@@ -214,12 +213,26 @@ def _rust(programs: Sequence[Program], folder: Path, jobs: int, alone: bool, har
             (folder / name / f"{program.key}.rs").write_text(text, encoding="utf-8")
         (folder / name / "main.rs").write_text(sources.rust_main(tests), encoding="utf-8")
         binary = f"{OUTPUT}/{name}"
-        externs = " ".join(f"--extern {crate}={OUTPUT}/lib{crate}.rlib" for crate in _RUST_CRATES)
-        compile_ = f"{' '.join(_RUSTC)} {externs} {SOURCE}/{name}/main.rs -o {binary}"
-        result.add(name, ["sh", "-c", f"{crates} && {compile_}"], chunk)
+        result.add(name, rust_build(name, f"{SOURCE}/{name}/main.rs", binary)["argv"], chunk)
         for program in chunk:
             result.task(program, [binary, program.key], needs=name)
     return result
+
+
+def rust_build(name: str, source: str, binary: str, *, optimised: bool = False) -> dict[str, Any]:
+    """The build of one crate, with the stand-ins for the crates that the suites name."""
+    crates = " && ".join(
+        f"{{ test -e {OUTPUT}/lib{crate}.rlib || {' '.join(_RUSTC)} --crate-type rlib --crate-name {crate} "
+        f"/harness/rust/{crate}.rs -o {OUTPUT}/$$lib{crate}.rlib && mv -n {OUTPUT}/$$lib{crate}.rlib "
+        f"{OUTPUT}/lib{crate}.rlib || test -e {OUTPUT}/lib{crate}.rlib; }}"
+        for crate in _RUST_CRATES
+    )
+    externs = " ".join(f"--extern {crate}={OUTPUT}/lib{crate}.rlib" for crate in _RUST_CRATES)
+    level = " -C opt-level=3" if optimised else ""
+    return {
+        "id": name,
+        "argv": ["sh", "-c", f"{crates} && {' '.join(_RUSTC)}{level} {externs} {source} -o {binary}"],
+    }
 
 
 def write_java(programs: Sequence[Program], folder: Path) -> None:

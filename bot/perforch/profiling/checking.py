@@ -138,6 +138,12 @@ class Checker:
                     left = [program for program in left if not broken[program.key]]
             return runs
 
+    def build(self, wanted: Sequence[dict[str, Any]], work: Path) -> str:
+        """Run compilers on `work/src` for `work/out`; the words of the first that fails, "" when none does."""
+        documents = self._driver({"builds": list(wanted)}, work, building=True) if wanted else []
+        failed = next((document for document in documents if not document.get("ok")), None)
+        return "" if failed is None else failed["detail"] or "the compiler failed"
+
     def _build(self, plan: Plan, work: Path) -> dict[str, str]:
         """Compile; what is broken, by key, with the compiler's words ("" when only its neighbours are to blame)."""
         broken: dict[str, str] = {}

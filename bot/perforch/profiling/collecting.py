@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import os
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
+from perforch.llm import policy
 from perforch.llm import reply as replies
 from perforch.llm.model import Reply, ReplyKind
 from perforch.profiling.humanevalpack import VARYING
@@ -22,12 +24,13 @@ from perforch.result import Outcome, Stage
 from perforch.workloads.model import Failure
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from perforch.llm.model import Prompt
     from perforch.profiling.checking import Checker
     from perforch.profiling.items import Item
+    from perforch.profiling.refining import Refiner
     from perforch.settings import ModelSettings
 
     Complete = Callable[[ModelSettings, Prompt], Awaitable[Reply]]
@@ -38,18 +41,25 @@ _UNANSWERED = {ReplyKind.ERROR, ReplyKind.OVER_BUDGET}
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """One item that has an outcome."""
+    """One item that has an outcome.
+
+    Attributes:
+        outcome: None when the problem cannot be measured, which `detail` explains; nobody was asked then.
+        ratio: before/after of a refine item that was measured; whole: the same of whole processes, start-up included.
+    """
 
     key: str
-    outcome: Outcome
+    outcome: Outcome | None
     detail: str
     version: str
     cost_usd: float
     seconds: float
+    ratio: float | None = None
+    whole: float | None = None
 
     @property
     def success(self) -> bool:
-        """The tests passed."""
+        """The tests passed, and in refine the gain is proven."""
         return self.outcome is Outcome.ACCEPTED
 
 
@@ -64,7 +74,8 @@ class Progress:
         for line in whole.splitlines():
             try:
                 document = json.loads(line)
-                one = Done(**{**document, "outcome": Outcome(document["outcome"])})
+                outcome = document["outcome"]
+                one = Done(**{**document, "outcome": None if outcome is None else Outcome(outcome)})
             except (ValueError, TypeError, KeyError):
                 continue
             self.done[one.key] = one
@@ -91,6 +102,7 @@ async def collect(
     checker: Checker,
     progress: Progress,
     *,
+    refiner: Refiner,
     step: Callable[[int], None] = lambda _: None,
 ) -> tuple[str, ...]:
     """Ask and check everything that has no outcome yet.
@@ -103,6 +115,8 @@ async def collect(
     unanswered: list[str] = []
     for start in range(0, len(left), BATCH):
         batch = left[start : start + BATCH]
+        progress.add(_impossible(batch, refiner))
+        batch = [item for item in batch if item.key not in progress.done]
         answers = await asyncio.gather(*(complete(item.model, prompt(item)) for item in batch))
         asked = list(zip(batch, answers, strict=True))
         unanswered += [
@@ -111,8 +125,9 @@ async def collect(
             if answer.kind in _UNANSWERED
         ]
         answered = [(item, answer) for item, answer in asked if answer.kind not in _UNANSWERED]
-        progress.add(_outcomes(answered, checker))
-        step(len(batch))
+        for done in _outcomes(answered, checker, refiner):
+            progress.add([done])
+        step(len(left[start : start + BATCH]))
     return tuple(unanswered)
 
 
@@ -120,32 +135,62 @@ def prompt(item: Item) -> Prompt:
     """The question, as the product asks it; hidden tests are not shown, examples are."""
     if item.stage is Stage.GENERATE:
         return render.generate(item.function, tests=item.problem.examples)
+    if item.stage is Stage.REFINE:
+        return render.refine(item.function, tests=item.problem.examples)
     failure = Failure(test=item.problem.name, message="The tests of this function fail.")
     return render.fix(item.function, failures=(failure,), tests=item.problem.examples)
 
 
-def _outcomes(answered: Sequence[tuple[Item, Reply]], checker: Checker) -> list[Done]:
-    found: list[Done] = []
+def _impossible(batch: Sequence[Item], refiner: Refiner) -> Iterator[Done]:
+    for item in batch:
+        reason = refiner.impossible(own(item)) if item.stage is Stage.REFINE else ""
+        if reason:
+            yield Done(key=item.key, outcome=None, detail=reason, version="", cost_usd=0.0, seconds=0.0)
+
+
+def own(item: Item) -> Program:
+    """The program that the question is about."""
+    return Program("own", item.problem, item.file.decode(), VARYING.get(item.problem.id, 1))
+
+
+def _outcomes(answered: Sequence[tuple[Item, Reply]], checker: Checker, refiner: Refiner) -> Iterator[Done]:
     programs: list[tuple[Program, Item, Reply]] = []
     for place, (item, answer) in enumerate(answered):
-        parsed = replies.parse(
-            answer.text, item.function, item.problem.language, head_source=item.file, stage=item.stage
-        )
-        if isinstance(parsed, replies.Refusal) or answer.kind is not ReplyKind.TEXT:
-            detail = parsed.detail if isinstance(parsed, replies.Refusal) else str(answer.kind)
-            found.append(_done(item, answer, Outcome.INVALID_REPLY, detail))
-            continue
-        code = replies.splice(item.file, item.function, parsed).decode()
-        repeats = VARYING.get(item.problem.id, 1)
-        programs.append((Program(f"k{place}", item.problem, code, repeats), item, answer))
+        found = _program(f"k{place}", item, answer)
+        if isinstance(found, Program):
+            programs.append((found, item, answer))
+        else:
+            yield _done(item, answer, found.outcome, found.detail)
     checked = checker.check([program for program, _, _ in programs])
     for program, item, answer in programs:
         verdict = checked[program.key]
         # Where even the right solution fails now and then, one pass is enough.
         passed = verdict.state == "passed" or (verdict.state == "flaky" and verdict.passes > 0)
         kind = Outcome.DOES_NOT_COMPILE if verdict.kind == "compile" else Outcome.TESTS_FAILED
-        found.append(_done(item, answer, Outcome.ACCEPTED if passed else kind, verdict.detail))
-    return found
+        if not passed:
+            yield _done(item, answer, kind, verdict.detail)
+        elif item.stage is Stage.REFINE:
+            refined = refiner.refine(own(item), program)
+            outcome = Outcome.ACCEPTED if refined.faster else Outcome.NOT_FASTER
+            done = _done(item, answer, outcome, refined.reason)
+            yield replace(done, ratio=refined.ratio, whole=refined.whole)
+        else:
+            yield _done(item, answer, Outcome.ACCEPTED, verdict.detail)
+
+
+def _program(key: str, item: Item, answer: Reply) -> Program | replies.Refusal:
+    if answer.kind is not ReplyKind.TEXT:
+        return replies.Refusal(Outcome.INVALID_REPLY, str(answer.kind))
+    parsed = replies.parse(
+        answer.text, item.function, item.problem.language, head_source=item.file, stage=item.stage
+    )
+    if isinstance(parsed, replies.Refusal):
+        return parsed
+    unsafe = policy.check(item.problem.language, item.function.source, parsed.text, item.stage)
+    if unsafe and item.stage is Stage.REFINE:
+        return replies.Refusal(Outcome.UNSAFE, unsafe)
+    code = replies.splice(item.file, item.function, parsed).decode()
+    return Program(key, item.problem, code, VARYING.get(item.problem.id, 1))
 
 
 def _done(item: Item, answer: Reply, outcome: Outcome, detail: str) -> Done:
@@ -168,11 +213,12 @@ def evidence(
             model=item.model.name,
             version=done.version,
             stage=item.stage.value,
-            metric="correctness",
+            metric="time" if item.stage is Stage.REFINE else "correctness",
             language=item.problem.language.value,
             tags=item.problem.categories,
             attempts=1,
             successes=int(done.success),
+            **_gain(done),  # type: ignore[arg-type]  # only names of number fields
             cost_usd=done.cost_usd,
             position=0,
             source="profile",
@@ -184,8 +230,21 @@ def evidence(
             harness=harness,
         )
         for item in items
-        if (done := progress.done.get(item.key)) is not None
+        if (done := progress.done.get(item.key)) is not None and done.outcome is not None
     )
+
+
+def _gain(done: Done) -> dict[str, float]:
+    """Sums over one success, or nothing."""
+    if not done.success or done.ratio is None:
+        return {}
+    gain, improvement = math.log(done.ratio), 1 - 1 / done.ratio
+    return {
+        "log_gain_sum": gain,
+        "log_gain_squares": gain**2,
+        "improvement_sum": improvement,
+        "improvement_median": improvement,
+    }
 
 
 def rates(items: Sequence[Item], progress: Progress) -> dict[tuple[str, str, str], tuple[int, int]]:
@@ -193,12 +252,39 @@ def rates(items: Sequence[Item], progress: Progress) -> dict[tuple[str, str, str
     counts: dict[tuple[str, str, str], tuple[int, int]] = {}
     for item in items:
         done = progress.done.get(item.key)
-        if done is None:
+        if done is None or done.outcome is None:
             continue
         key = (item.model.name, str(item.stage), str(item.problem.language))
         good, total = counts.get(key, (0, 0))
         counts[key] = (good + int(done.success), total + 1)
     return counts
+
+
+def gains(items: Sequence[Item], progress: Progress) -> list[dict[str, Any]]:
+    """What was measured in refine; `whole_process_ratio` is the paper's way of measuring, start-up included."""
+    return [
+        {
+            "model": item.model.name,
+            "item": item.problem.id,
+            "outcome": str(done.outcome),
+            "ratio": done.ratio,
+            "whole_process_ratio": done.whole,
+            "detail": done.detail,
+        }
+        for item in items
+        if item.stage is Stage.REFINE
+        and (done := progress.done.get(item.key)) is not None
+        and done.outcome is not None
+    ]
+
+
+def not_measurable(items: Sequence[Item], progress: Progress) -> dict[str, str]:
+    """Problems whose workload cannot be repeated, with the reason."""
+    return {
+        item.problem.id: done.detail
+        for item in items
+        if (done := progress.done.get(item.key)) is not None and done.outcome is None
+    }
 
 
 def measured_seconds(paths: Iterable[Path]) -> Mapping[str, float]:

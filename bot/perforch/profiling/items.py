@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from perforch.profiling.suite import Problem
     from perforch.settings import ModelSettings
 
-STAGES = (Stage.GENERATE, Stage.FIX)
+STAGES = (Stage.GENERATE, Stage.FIX)  # refine is measured one at a time, so it runs only when it is asked for
 # Expected seconds of one item besides the model's answer: compiling and running it, measured on a shared
 # 4-CPU machine.
 _SECONDS = {
@@ -27,6 +27,7 @@ _SECONDS = {
     Language.RUST: 0.4,
 }
 _ANSWER_SECONDS = 5.0
+_MEASURE_SECONDS = 10.0  # of one refine item: about 15 pairs of 0.2 s a side, and finding the repetitions
 _STUBS = {
     Language.PYTHON: "    raise NotImplementedError\n",
     Language.JAVA: "        throw new UnsupportedOperationException();\n    }\n}\n",
@@ -63,9 +64,14 @@ def items(
     found: list[Item] = []
     for problem in problems:
         for stage in stages:
-            if stage is Stage.FIX and not problem.buggy:
+            bodies = {
+                Stage.GENERATE: _STUBS[problem.language],
+                Stage.FIX: problem.buggy,
+                Stage.REFINE: problem.canonical,
+            }
+            body = bodies[stage]
+            if not body:
                 continue
-            body = _STUBS[problem.language] if stage is Stage.GENERATE else problem.buggy
             file = (problem.head + problem.declaration + body).encode()
             function = _function(problem, file)
             found.extend(Item(model, stage, problem, file, function) for model in models)
@@ -111,7 +117,8 @@ _SUFFIX = {
 
 def seconds(item: Item, measured: Mapping[str, float]) -> float:
     """Expected seconds of an item: measured before, else by language."""
-    return measured.get(item.key, _ANSWER_SECONDS + _SECONDS[item.problem.language])
+    measuring = _MEASURE_SECONDS if item.stage is Stage.REFINE else 0.0
+    return measured.get(item.key, _ANSWER_SECONDS + _SECONDS[item.problem.language] + measuring)
 
 
 def share(
