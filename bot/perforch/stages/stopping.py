@@ -95,16 +95,17 @@ def run(main: Coroutine[Any, Any, T]) -> T:
     """Like `asyncio.run`, but a KeyboardInterrupt does not wait for threads that do not come back."""
     executor = ThreadPoolExecutor()
     runner = asyncio.Runner()
+    interrupted = False
     try:
         runner.get_loop().set_default_executor(executor)
-        result = runner.run(main)
+        return runner.run(main)
     except KeyboardInterrupt:
-        closing = threading.Thread(target=executor.shutdown, kwargs={"cancel_futures": True}, daemon=True)
-        closing.start()
-        closing.join(_THREADS_SECONDS)
+        interrupted = True
         raise
-    except BaseException:
-        runner.close()
-        raise
-    runner.close()
-    return result
+    finally:
+        if interrupted:
+            closing = threading.Thread(target=executor.shutdown, kwargs={"cancel_futures": True}, daemon=True)
+            closing.start()
+            closing.join(_THREADS_SECONDS)
+        else:
+            runner.close()
