@@ -318,6 +318,8 @@ class _Run:
         if weights is not None:
             if weights.shortfall:
                 self.state.notes.append(f"mean memory is not shown: {weights.shortfall}")
+            if weights.spike:
+                self.state.notes.append(weights.spike)
             more, peak = memory.estimates(weights, self.level)
             table |= more
         return table, peak

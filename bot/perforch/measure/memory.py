@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 UNIT = "KiB"
 TABLE_RUNS = 2  # a side, when memory is only shown
+_SPIKE = 0.05  # of the maximum: a spike that was not seen and is worth a word
 FLOOR_KIB = 64  # differences below this are allocator noise
 
 
@@ -32,6 +33,17 @@ class Weights:
     def shortfall(self) -> str:
         """Why the mean must not be shown; "" when it may be."""
         return next((memory.shortfall for memory in (*self.before, *self.after) if memory.shortfall), "")
+
+    @property
+    def spike(self) -> str:
+        """A word on address space that rose and fell between two samples; "" without."""
+        runs = [m for m in (*self.before, *self.after) if m.unseen_kib > max(FLOOR_KIB, _SPIKE * m.max_kib)]
+        if not runs:
+            return ""
+        most = max(memory.unseen_kib for memory in runs)
+        return (
+            f"address space rose by a further {most} {UNIT} for less than a millisecond, which no sample saw"
+        )
 
 
 def runs_needed(level: float) -> int:

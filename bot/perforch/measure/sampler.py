@@ -17,7 +17,7 @@ PERIOD = 0.001  # seconds
 _WALK = 10  # ticks between two walks over all threads of the tree
 _CHEAP = 8  # processes up to which the main threads' children are read at every tick
 _PAGE_KIB = os.sysconf("SC_PAGE_SIZE") // 1024
-_HIGH_WATER = re.compile(rb"VmHWM:\s*(\d+) kB")
+_PEAKS = re.compile(rb"VmPeak:\s*(\d+) kB.*VmHWM:\s*(\d+) kB", re.DOTALL)
 MIN_SAMPLES = 20
 MIN_COVERAGE = 0.9
 
@@ -30,6 +30,8 @@ class _Process:
     children: int
     resident: int = -1
     high_water_kib: int = 0
+    widest_kib: int = 0  # address space at any tick
+    peak_kib: int = 0  # the kernel's high-water mark of it
 
     def close(self) -> None:
         for descriptor in (self.statm, self.status, self.children):
@@ -48,6 +50,7 @@ class Memory:
         p50_ms, p99_ms: interval between samples.
         sampler_share: CPU time of the sampler / run time.
         left: processes of the tree still alive when its root ended.
+        unseen_kib: the kernel's high-water mark of address space of one process rose so far above every sample: a spike between two ticks.
     """
 
     mean_kib: float
@@ -60,6 +63,7 @@ class Memory:
     p99_ms: float
     sampler_share: float
     left: int = 0
+    unseen_kib: int = 0
 
     @property
     def shortfall(self) -> str:
@@ -79,6 +83,7 @@ class Sampler:
     _tree: dict[int, _Process] = field(default_factory=dict)
     _seen: list[tuple[float, int, int]] = field(default_factory=list)
     _gone_high_water: int = 0
+    _unseen: int = 0
 
     def run(self, pidfd: int, deadline: float) -> Memory | None:
         """Sample to the end; None when the deadline passed first."""
@@ -133,12 +138,21 @@ class Sampler:
             pages = int(fields[1])
             data += int(fields[5])
             resident += pages
+            process.widest_kib = max(process.widest_kib, int(fields[0]) * _PAGE_KIB)
             if pages != process.resident or tick % _WALK == 0:
                 process.resident = pages
-                if found := _HIGH_WATER.search(_read(process.status, 4096)):
-                    process.high_water_kib = int(found.group(1))
+                self._note_peaks(process)
         if data:  # a root that is only a zombie reads zeros
             self._seen.append((now, data * _PAGE_KIB, resident * _PAGE_KIB))
+
+    def _note_peaks(self, process: _Process) -> None:
+        found = _PEAKS.search(_read(process.status, 4096))
+        if found is None:
+            return
+        peak, process.high_water_kib = int(found.group(1)), int(found.group(2))
+        if process.peak_kib:  # what happened before the first sample was the loader's
+            self._unseen = max(self._unseen, peak - max(process.peak_kib, process.widest_kib))
+        process.peak_kib = peak
 
     def _follow(self, listed: bytes) -> None:
         for word in listed.split():
@@ -176,6 +190,7 @@ class Sampler:
             p99_ms=gaps[int(len(gaps) * 0.99)] * 1000,
             sampler_share=cpu / seconds,
             left=left,
+            unseen_kib=self._unseen,
         )
 
 

@@ -141,10 +141,10 @@ class Session:
         memory = Memory(**answer["memory"])
         if memory.left:
             return Weighed(None, f"left {memory.left} processes running when it ended")
-        if memory.peak_rss_kib < answer["max_rss_kib"] and answer["max_rss_kib"] > answer["own_rss_kib"]:
-            # Above the starter's own size ru_maxrss is the program's; below it says nothing.
-            memory = Memory(**{**answer["memory"], "peak_rss_kib": answer["max_rss_kib"]})
-        return Weighed(memory)
+        # Above the starter's own size ru_maxrss is the program's; below it says nothing.
+        of_one = answer["max_rss_kib"] if answer["max_rss_kib"] > answer["own_rss_kib"] else 0
+        peak = max(memory.peak_rss_kib, of_one, answer["group_kib"])
+        return Weighed(replace(memory, peak_rss_kib=peak))
 
     def count_instructions(self, launch: Launch) -> int | None:
         """User-space instructions of one run by hardware counters; None where the machine has none."""
@@ -181,6 +181,7 @@ class Session:
             "cpus": self.plan.measuring if self.plan.pinned else None,
             "own_cpus": self.plan.helping if self.plan.pinned else None,
             "memory": memory,
+            "memory_group": None if launch.memory_group is None else str(launch.memory_group),
             "capture": capture,
             "boost": True,
             "timeout": launch.limits.wall_seconds,

@@ -24,7 +24,7 @@ from typing import Any
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from perforch.measure import perf, process, sampler
+from perforch.measure import group, perf, process, sampler
 
 _READY_SECONDS = 20.0  # for a sandbox or perf to come up on a busy machine
 _KEPT = 4000  # bytes of stderr kept to explain a failure
@@ -52,6 +52,7 @@ class Run:
         self.gate = rest.pop(0) if request["gate"] else -1
         self.info = rest.pop(0) if request["info"] else -1
         self.memory: sampler.Memory | None = None
+        self.peak: group.Peak | None = None
         self.first_inside = -1  # of the sandbox's namespace
 
     def close(self) -> None:
@@ -84,6 +85,9 @@ class Run:
         if counting:
             log, words = self._temporary(), self._temporary()
             argv, control, acknowledge = self._under_perf(argv, log, words, errors)
+        elif request["memory"] and self.gate < 0:
+            digit = next(digit for digit in _FREE_DIGITS if digit not in self.places)
+            argv = ("/bin/sh", "-c", f'{self._gate(digit)}exec "$@"', "sh", *argv)
         deadline = time.monotonic() + request["timeout"]
         try:
             started = time.monotonic_ns()
@@ -100,6 +104,8 @@ class Run:
                 process.first_in_line(target)
             if counting:
                 self._enable(watches[0], control, acknowledge, words)
+            if request["memory"] and self.gate >= 0:
+                self.peak = group.Peak(request["memory_group"], target)
             if self.gate >= 0:
                 started = time.monotonic_ns()
                 with contextlib.suppress(BrokenPipeError):
@@ -111,6 +117,7 @@ class Run:
                 process.end_group(main)
             ended = process.wait(main)
         finally:
+            group_kib = self.peak.close() if self.peak else 0
             for watch in watches:
                 os.close(watch)
             if ended is None:
@@ -123,6 +130,7 @@ class Run:
             "wall_ns": stopped - started,
             "wait4_ns": ended.cpu_ns + orphan_ns,
             "max_rss_kib": ended.max_rss_kib,
+            "group_kib": group_kib,
             "own_rss_kib": _own_high_water_kib(),
             "orphans": orphans,
             "log": _text(log) if counting else "",
@@ -152,11 +160,7 @@ class Run:
             standard_error: errors,
         }
         closing = " ".join(f"{digit}>&-" for digit in (control, acknowledge, logged))
-        wait = ""
-        if self.gate < 0:
-            read_gate, self.gate = self._own(*os.pipe())
-            self.places[gate] = read_gate
-            wait = f"IFS= read -r _ <&{gate} || exit 125; exec {gate}<&-; "
+        wait = self._gate(gate) if self.gate < 0 else ""
         script = f'exec {closing} 2>&{standard_error} {standard_error}>&-; {wait}exec "$@"'
         front = perf.argv(
             self.request["perf"],
@@ -166,6 +170,11 @@ class Run:
             events=tuple(self.request["events"]),
         )
         return (*front, "/bin/sh", "-c", script, "sh", *argv), write_control, read_acknowledge
+
+    def _gate(self, digit: int) -> str:
+        """Make a gate of our own for a program without one; the shell's words to wait at it."""
+        self.places[digit], self.gate = self._own(*os.pipe())
+        return f"IFS= read -r _ <&{digit} || exit 125; exec {digit}<&-; "
 
     def _enable(self, main: int, control: int, acknowledge: int, words: int) -> None:
         """Switch perf's counters on once everything before the program has happened."""
@@ -283,7 +292,8 @@ def serve(connection: socket.socket) -> None:
                 os.sched_setaffinity(0, request["own_cpus"])
         run = Run(request, descriptors, connection.fileno())
         try:
-            answer = run.reply()
+            with process.punctual() if request["memory"] else contextlib.nullcontext():
+                answer = run.reply()
         except (RunError, OSError) as error:
             answer = {"error": str(error)}
         finally:
