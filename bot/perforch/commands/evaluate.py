@@ -22,7 +22,11 @@ _STRATEGIES = ("paper", "cost", "best-of-n")
 
 @click.command()
 @click.option("--suite", "suite_name", required=True, help="humanevalpack or effibench-x.")
-@click.option("--data", type=click.Path(path_type=Path), help="Directory of the suite's files.")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    help="Directory of the suite's files. Default: fetched and checked.",
+)
 @click.option("--mode", type=click.Choice(["single", "pipeline", "full"]), default="full", show_default=True)
 @click.option(
     "--strategy", type=click.Choice(["paper", "cost", "best-of-n"]), default="paper", show_default=True

@@ -25,7 +25,11 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--suite", "suite_name", required=True, help="humanevalpack or effibench-x.")
-@click.option("--data", type=click.Path(path_type=Path), help="Directory of the suite's files.")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    help="Directory of the suite's files. Default: fetched and checked.",
+)
 @click.option("--model", "names", multiple=True, help="A model of the configuration. Default: all of them.")
 @click.option("--stage", "stages", multiple=True, type=click.Choice([stage.value for stage in Stage]))
 @click.option("--language", "languages", multiple=True, type=click.Choice([x.value for x in Language]))

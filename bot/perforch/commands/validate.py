@@ -20,7 +20,11 @@ _SHOWN = 10  # unexpected outcomes a language; --json has all
 
 @click.command()
 @click.option("--suite", "suite_name", required=True, help="humanevalpack or effibench-x.")
-@click.option("--data", type=click.Path(path_type=Path), help="Directory of the suite's files.")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    help="Directory of the suite's files. Default: fetched and checked.",
+)
 @click.option(
     "--solutions", type=click.Choice(["canonical", "buggy"]), default="canonical", show_default=True
 )

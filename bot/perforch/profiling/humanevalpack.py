@@ -79,10 +79,19 @@ class _Row(BaseModel):
 
 
 class HumanEvalPack:
-    """The suite; its data is read from `python.jsonl`, `java.jsonl`, ... of a directory."""
+    """The suite; its data is read from `python.jsonl`, `java.jsonl`, ... of a directory, or fetched.
+
+    Args:
+        address: where a language's file is, with `{folder}` for the language; its content is checked by sha256.
+        cache: where fetched files are kept.
+    """
 
     name = "humanevalpack"
     languages = tuple(Language)
+
+    def __init__(self, address: str = URL, cache: Path | None = None) -> None:
+        self._address = address
+        self._cache = cache
 
     def load(self, data: Path | None, languages: Sequence[Language]) -> tuple[Problem, ...]:
         """Read problems; see `Suite.load`."""
@@ -93,16 +102,9 @@ class HumanEvalPack:
         return _KNOWN[solutions]
 
     def _read(self, data: Path | None, language: Language) -> list[Problem]:
-        address = URL.format(folder=FOLDERS[language])
+        address = self._address.format(folder=FOLDERS[language])
         hint = f"Fetch {address} as {language}.jsonl (sha256 {SHA256[language]}) and give its directory with --data."
-        if data is None:
-            message = "humanevalpack needs --data, the directory of its files"
-            raise UsageError(message, hint=hint)
-        places = (data / f"{language}.jsonl", data / language / "data" / "humanevalpack.jsonl")
-        path = next((place for place in places if place.is_file()), None)
-        if path is None:
-            message = f"{places[0]} is not there"
-            raise UsageError(message, hint=hint)
+        path = self._fetched(address, language, hint) if data is None else _given(data, language, hint)
         problems = []
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
             try:
@@ -113,6 +115,21 @@ class HumanEvalPack:
                 raise UsageError(message, hint="Is it humanevalpack.jsonl of OctoPack?") from error
             problems.append(_problem(row, language))
         return problems
+
+    def _fetched(self, address: str, language: Language, hint: str) -> Path:
+        from perforch.profiling.checking import default_cache
+        from perforch.profiling.download import fetch
+
+        place = (self._cache or default_cache() / self.name) / f"{language}.jsonl"
+        return fetch(address, SHA256[language], place, hint=hint)
+
+
+def _given(data: Path, language: Language, hint: str) -> Path:
+    for place in (data / f"{language}.jsonl", data / language / "data" / "humanevalpack.jsonl"):
+        if place.is_file():
+            return place
+    message = f"{data / f'{language}.jsonl'} is not there"
+    raise UsageError(message, hint=hint)
 
 
 def _problem(row: _Row, language: Language) -> Problem:
