@@ -113,7 +113,7 @@ def test_passing_errors_are_tried_again(status: int) -> None:
 def test_lasting_errors_are_not(status: int) -> None:
     got = outcome({"error": {"message": "no"}}, status=status)
     assert not got.retry
-    assert got.hopeless == (status in {401, 402, 404})
+    assert got.hopeless == (status in {401, 402, 403, 404})
     assert outcome({"error": {"message": "no"}}, status=status, x_should_retry="true").retry
 
 

@@ -46,7 +46,7 @@ class Books:
         self._store = store
         self._budget = budget
 
-    async def known(self, model: ModelSettings, key: str) -> Step | None:
+    async def known(self, model: ModelSettings, key: str, secret: SecretStr | None) -> Step | None:
         """What the store says about a request: answered, lost, or nothing that forbids sending it."""
         row = self._store.get(key)
         patience = time.monotonic() + model.timeout_seconds + GRACE_SECONDS
@@ -68,7 +68,7 @@ class Books:
             self._store.settle(row, cost=None, keep=True)
             lost = "sent before, but its answer was lost when the machine stopped; not sent again in this run"
             return self._unless_older_run(row, Step.failed(lost))
-        step = replace(self.judge(model, row, None), cost=0.0, cached=True)
+        step = replace(self.judge(model, row, secret), cost=0.0, cached=True)
         return self._unless_older_run(row, step) if step.outcome.kind is ReplyKind.ERROR else step
 
     def _unless_older_run(self, row: Exchange, step: Step) -> Step | None:
@@ -84,6 +84,10 @@ class Books:
             model, status=row.status, headers=row.headers, body=row.body, failure=row.failure
         )
         outcome = replace(outcome, detail=keys.redact(outcome.detail, secret))
+        if outcome.answer is not None:
+            said = outcome.answer
+            clear = replace(said, text=keys.redact(said.text, secret), model=keys.redact(said.model, secret))
+            outcome = replace(outcome, answer=clear)
         if row.kept:
             return Step(outcome, row.seconds, cached=True)
         answer = outcome.answer

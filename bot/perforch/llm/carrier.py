@@ -82,8 +82,12 @@ class Courier:
         """No more can be handed to it."""
         return self._pipe.closed
 
-    def send(self, *, key: str, url: str, headers: dict[str, str], body: str, timeout: float) -> Future[None]:
+    def send(
+        self, *, key: str, url: str, headers: dict[str, str], body: str, timeout: float, mask: str = ""
+    ) -> Future[None]:
         """Hand over one announced request. The future is done when what came back is in the store.
+
+        `mask` is the API key in `headers`; where a response repeats it, it is masked before it is stored.
 
         The future raises CarrierError when that cannot happen any more.
         """
@@ -97,6 +101,7 @@ class Courier:
                 "headers": headers,
                 "body": body,
                 "timeout": timeout,
+                "mask": mask,
             }
             self._waiting[self._number] = future
             try:

@@ -137,13 +137,16 @@ class Client:
 
     async def _complete(self, model: ModelSettings, prompt: Prompt, key: str, region: str) -> Reply:
         started = time.monotonic()
-        known = await self._books.known(model, key)
-        if known is not None and not known.outcome.retry:
-            return self._reply(model, known, 0.0)
+        secret, missing = None, ""
         try:
             secret = keys.read(model, self._environment)
         except ConfigError as error:
-            return Reply(ReplyKind.ERROR, model.name, detail=error.message)
+            missing = error.message
+        known = await self._books.known(model, key, secret)
+        if known is not None and not known.outcome.retry:
+            return self._reply(model, known, 0.0)
+        if missing:
+            return Reply(ReplyKind.ERROR, model.name, detail=missing)
         deadline = started + min(model.timeout_seconds, max(self.budget.seconds_left, 0.0))
         call = _Call(model, prompt, key, secret, deadline)
         spent = 0.0
@@ -243,10 +246,15 @@ class Client:
             return Step.failed("no time is left for this call")
         if not self._store.open(call.key, courier.owner, number):
             self.budget.release(number)  # another process was faster by a moment
-            known = await self._books.known(call.model, call.key)
+            known = await self._books.known(call.model, call.key, call.secret)
             return known or Step.failed("another process gave the same request up", retry=True)
         arrived = courier.send(
-            key=call.key, url=request.url, headers=dict(request.headers), body=request.body, timeout=seconds
+            key=call.key,
+            url=request.url,
+            headers=dict(request.headers),
+            body=request.body,
+            timeout=seconds,
+            mask=keys.masked(call.secret),
         )
         try:
             await asyncio.wait_for(asyncio.wrap_future(arrived), seconds + GRACE_SECONDS)

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from perforch.settings import ModelSettings
 
 
+MASK = "***"
+SHORTEST = 8  # what is shorter, such as the "none" that a local server wants, is no secret and occurs in ordinary text
+
+
 def read(model: ModelSettings, environment: Mapping[str, str]) -> SecretStr | None:
     """Find the key of a model; None when it needs none.
 
@@ -36,6 +40,12 @@ def read(model: ModelSettings, environment: Mapping[str, str]) -> SecretStr | No
 
 
 def redact(text: str, key: SecretStr | None) -> str:
-    """Take the key out of foreign text; providers quote parts of it in their errors."""
+    """Take the key out of foreign text; providers quote parts of it in their errors, and some servers echo headers."""
+    value = masked(key)
+    return text.replace(value, MASK) if value else text
+
+
+def masked(key: SecretStr | None) -> str:
+    """What must be masked wherever it turns up; "" when nothing must."""
     value = key.get_secret_value() if key else ""
-    return text.replace(value, "***") if value else text
+    return value if len(value) >= SHORTEST else ""

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from perforch.llm.answers import AnswerError
 from perforch.llm.model import ReplyKind
-from perforch.llm.providers import PROVIDERS
+from perforch.llm.providers import PROVIDERS, key_env
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,7 +28,11 @@ if TYPE_CHECKING:
 MAX_DETAIL = 500
 _RETRIED = {408, 409, 429}
 # The key, the account or the model is wrong: no other prompt will fare better in this job.
-_HOPELESS = {401, 402, 404}
+_HOPELESS = {401, 402, 403, 404}
+_KEY_STATUS = {401, 403}
+_KEY_TEXT = re.compile(r"API key not valid|API_KEY_INVALID|API key expired|API_KEY_EXPIRED", re.IGNORECASE)
+# A 403 that is about this prompt only.
+_MODERATED = re.compile(r"moderat|flagged|content[ _-]?(policy|filter)|safety", re.IGNORECASE)
 _QUOTA_CODES = {"insufficient_quota", "billing_hard_limit_reached", "billing_error", "billing_not_active"}
 _QUOTA_TEXT = re.compile(
     r"credit balance is too low|exceeded your current quota, please check your plan", re.IGNORECASE
@@ -92,7 +96,7 @@ def read(
         )
     document = _document(body)
     if not 200 <= status < 300:
-        return _refusal(status, headers, document, body, now)
+        return _advised(_refusal(status, headers, document, body, now), status, model)
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind and kind != "application/json" and not kind.endswith("+json"):
         return Outcome(detail=f"the response is {clean(kind)}, not JSON", billed="unknown")
@@ -102,7 +106,7 @@ def read(
         # Some gateways wrap an upstream failure in a success.
         code = document["error"].get("code")
         inner = code if isinstance(code, int) and 400 <= code < 600 else 400
-        return _refusal(inner, headers, document, body, now)
+        return _advised(_refusal(inner, headers, document, body, now), inner, model)
     try:
         answer = PROVIDERS[model.provider].read(document)
     except AnswerError as error:
@@ -120,6 +124,25 @@ def _document(body: bytes) -> Any:
         return json.loads(body.decode("utf-8-sig"))
     except (ValueError, RecursionError):
         return None
+
+
+def _advised(outcome: Outcome, status: int, model: ModelSettings) -> Outcome:
+    """The outcome with a word on what to look at, where the key or the model's name is refused."""
+    variable = key_env(model)
+    if not outcome.hopeless:
+        return outcome
+    if status == 404:
+        remedy = f"does {model.provider} have the model {model.provider_model!r} at this address?"
+    elif status in _KEY_STATUS or _KEY_TEXT.search(outcome.detail):
+        known = (
+            f"is {variable} the right key for"
+            if variable
+            else "set api_key_env to the variable with the key for"
+        )
+        remedy = f"{known} {model.provider_model!r}?"
+    else:
+        return outcome
+    return replace(outcome, detail=f"{outcome.detail[: MAX_DETAIL - 200]}; {remedy}")
 
 
 def _refusal(
@@ -152,6 +175,8 @@ def _refusal(
         or bool(isinstance(text, str) and _QUOTA_TEXT.search(text))
         or _per_day(error)
     )
+    wrong = bool(_KEY_TEXT.search(text)) if isinstance(text, str) else False
+    about_this = status == 403 and isinstance(text, str) and bool(_MODERATED.search(text))
     retry = status in _RETRIED or status >= 500
     wish = headers.get("x-should-retry", "").lower()
     if wish in {"true", "false"}:
@@ -160,7 +185,7 @@ def _refusal(
         detail=detail[:MAX_DETAIL],
         retry=retry and not quota,
         retry_after=_retry_after(headers, error, now),
-        hopeless=quota or status in _HOPELESS,
+        hopeless=quota or wrong or (status in _HOPELESS and not about_this),
         billed="no",
     )
 
