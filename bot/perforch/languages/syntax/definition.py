@@ -32,8 +32,7 @@ def build(found: Found, grammar: Grammar, source: bytes, starts: Sequence[int]) 
     first_row, last_row = found.first.start_point.row, node.end_point.row
     declared = found.declaration or node
     body_node = found.body_from or body
-    body_start = body_node.start_byte if body_node is not None else -1
-    header_end = body_start if body_node is not None else node.end_byte
+    header_end = body_node.start_byte if body_node is not None else node.end_byte
     owner = found.owner
     return Definition(
         name=f"{owner}{grammar.separator}{found.simple_name}" if owner else found.simple_name,
@@ -45,7 +44,7 @@ def build(found: Found, grammar: Grammar, source: bytes, starts: Sequence[int]) 
         start_byte=starts[first_row],
         end_byte=starts[last_row + 1] if last_row + 1 < len(starts) else len(source),
         declaration_start=declared.start_byte,
-        body_start=body_start,
+        body_start=header_end if body is not None else -1,
         body_end=body.end_byte if body is not None else -1,
         first_byte=found.first.start_byte,
         last_byte=node.end_byte,

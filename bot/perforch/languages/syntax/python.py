@@ -90,6 +90,7 @@ def _function(outer: Node, node: Node, owner: tuple[str, ...], kind: str, *, tes
         node=outer,
         declaration=node,
         body=None if declared else body,
+        body_from=body,
         first=outer,
         parameters=node.child_by_field_name("parameters"),
         returns=node.child_by_field_name("return_type"),
