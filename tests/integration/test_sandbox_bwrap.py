@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import json
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ import pytest
 from perforch.errors import SandboxUnavailableError, ToolMissingError
 from perforch.sandbox import bwrap, cgroup
 from perforch.sandbox.bwrap import Bubblewrap
-from perforch.sandbox.spec import SOURCE, Command, Limits, Mount
+from perforch.sandbox.spec import OUTPUT, SOURCE, Command, Limits, Mount
 
 PYTHON = "/usr/bin/python3"
 
@@ -59,6 +61,57 @@ def test_a_folder_that_is_gone_is_named(sandbox: Bubblewrap, tmp_path: Path) -> 
             prepare(Command(("true",), mounts=mounts))
 
 
+def test_a_link_that_a_program_left_is_not_mounted(sandbox: Bubblewrap, tmp_path: Path) -> None:
+    secret, work = tmp_path / "secret", tmp_path / "work"
+    for folder in (secret, work):
+        folder.mkdir()
+    out = (Mount(work, OUTPUT, writable=True),)
+    made = sandbox.run(Command(("/bin/ln", "-s", str(secret), f"{OUTPUT}/build"), cwd=OUTPUT, mounts=out))
+    assert made.ok, made.stderr
+    for place in (work / "build", work / "build" / "."):
+        with pytest.raises(SandboxUnavailableError, match="a program put a link there"):
+            sandbox.run(Command(("true",), mounts=(Mount(place, SOURCE),)))
+
+
+def test_files_of_the_workspace_stay_ours_and_programs_may_change_them(
+    sandbox: Bubblewrap, tmp_path: Path
+) -> None:
+    (tmp_path / "private").write_text("ours")
+    (tmp_path / "private").chmod(0o600)
+    (tmp_path / "folder").mkdir(mode=0o700)
+    script = "cat private && echo more >> private && echo new > folder/new && chmod 600 folder/new && stat -c %u private && id -u"
+    done = sandbox.run(
+        Command(("/bin/sh", "-c", script), cwd=OUTPUT, mounts=(Mount(tmp_path, OUTPUT, writable=True),))
+    )
+    assert done.stdout == b"ours1000\n1000\n", done.stderr
+    assert (tmp_path / "private").read_text() == "oursmore\n"
+    assert {path.stat().st_uid for path in tmp_path.rglob("*")} == {os.getuid()}
+
+
+def test_root_gives_up_being_root(tmp_path: Path) -> None:
+    """Seen from outside, the whole sandbox belongs to somebody else."""
+    if os.getuid() != 0:
+        pytest.skip("only root can become somebody else")
+    sandbox = Bubblewrap()
+    assert sandbox.level == "bwrap+uid"
+    launch = sandbox.launch(Command(("/bin/sleep", "60"), cwd="/tmp"))
+    assert launch.gate_fd is not None
+    assert launch.info_fd is not None
+    started = subprocess.Popen(
+        launch.argv, env=dict(launch.env), pass_fds=launch.pass_fds, stdin=subprocess.DEVNULL
+    )
+    text = b""
+    while b"}" not in text:
+        text += os.read(launch.info_fd, 4096)
+    inside = json.loads(text)["child-pid"]
+    owners = {Path("/proc", str(pid)).stat().st_uid for pid in (started.pid, inside)}
+    started.kill()
+    started.wait()
+    for descriptor in (*launch.pass_fds, launch.gate_fd, launch.info_fd):
+        os.close(descriptor)
+    assert 0 not in owners
+
+
 def test_a_working_directory_that_is_not_there_is_named(sandbox: Bubblewrap, tmp_path: Path) -> None:
     command = Command(("true",), cwd=f"{SOURCE}/sub", mounts=(Mount(tmp_path, SOURCE),))
     with pytest.raises(SandboxUnavailableError, match="cannot start in /src/sub"):
@@ -74,6 +127,7 @@ def test_a_sandbox_that_cannot_be_built_is_no_failure_of_the_program(
     )
     refusing.chmod(0o755)
     monkeypatch.setattr(sandbox, "_binary", refusing)
+    monkeypatch.setattr(sandbox, "_stage", None)  # nobody else may execute it
     with pytest.raises(SandboxUnavailableError, match="Can't mount proc") as caught:
         sandbox.run(Command(("true",), cwd="/tmp"))
     assert "procMount" in caught.value.hint

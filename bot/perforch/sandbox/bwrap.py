@@ -7,6 +7,7 @@ bubblewrap itself is started with nothing but a PATH: its own environment would 
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import signal
@@ -15,14 +16,14 @@ import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from perforch.errors import SandboxUnavailableError
-from perforch.sandbox import capture, cgroup, failures, policy, seccomp
-from perforch.sandbox.spec import Completed, Launch
+from perforch.errors import PerforchError, SandboxUnavailableError
+from perforch.sandbox import capture, cgroup, failures, policy, seccomp, unprivileged
+from perforch.sandbox.spec import Command, Completed, Launch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-    from perforch.sandbox.spec import Command, Limits
+    from perforch.sandbox.spec import Limits
 
 _ENV = {"PATH": "/usr/bin:/bin"}
 _OPEN_FILES = 8192
@@ -78,14 +79,23 @@ class Bubblewrap:
         self._others = tuple(cpu for cpu in mine if cpu not in set(reserved_cpus)) or tuple(mine)
         self._reserved = bool(reserved_cpus)
         self._groups: dict[tuple[int, int], cgroup.Group | None] = {}
+        self._written: set[str] = set()
+        self._stage: unprivileged.Stage | None = None
+        with contextlib.suppress(OSError, PerforchError):
+            self._stage = unprivileged.Stage()
+            self.run(Command(("true",), cwd="/"))
+            return
+        self._stage = None
 
     @property
     def level(self) -> str:
         """Strength as every result shows it."""
-        return "bwrap" if seccomp.supported() else "bwrap without seccomp"
+        name = "bwrap" if self._stage is None else "bwrap+uid"
+        return name if seccomp.supported() else f"{name} without seccomp"
 
     def run(self, command: Command) -> Completed:
         """Run to completion; see `spec.Sandbox.run`."""
+        shown = self._shown(command)
         status_read, status_write = _high_pipe()
         said = bytearray()
 
@@ -109,8 +119,7 @@ class Bubblewrap:
                     ours.callback(os.close, passed[-1])
                 argv = [
                     *self._outside(command, group),
-                    str(self._binary),
-                    *policy.arguments(command, policy.same),
+                    *shown,
                     *filters.arguments,
                     "--json-status-fd",
                     str(status_write),
@@ -136,9 +145,8 @@ class Bubblewrap:
     def launch(self, command: Command) -> Launch:
         """Prepare a measured run; see `spec.Sandbox.launch`."""
         group = self._measured(command.limits)
-        outside = (*self._outside(command, group, pinned=False), str(self._binary))
+        outside = (*self._outside(command, group, pinned=False), *self._shown(command))
         inside = (*self._inside(command, group), "/bin/bash")  # a plain sh cannot name descriptors above 9
-        shown = tuple(policy.arguments(command, policy.same))
         with contextlib.ExitStack() as cleanup:
             filters = self._filter(cleanup, fixed_affinity=True)
             cleanup.pop_all()  # measure closes what it was handed
@@ -147,7 +155,7 @@ class Bubblewrap:
         gate = (*inside, "-c", _GATE, "gate", str(gate_read), *command.argv)
         inherited = (gate_read, info_write, *filters.descriptors)
         return Launch(
-            argv=(*outside, *shown, *filters.arguments, "--info-fd", str(info_write), "--", *gate),
+            argv=(*outside, *filters.arguments, "--info-fd", str(info_write), "--", *gate),
             env=dict(_ENV),
             pass_fds=inherited,
             gate_fd=gate_write,
@@ -156,6 +164,41 @@ class Bubblewrap:
             limits=command.limits,
             memory_group=None if group is None else group.directories[0],
         )
+
+    def _shown(self, command: Command) -> tuple[str, ...]:
+        """The launcher and what it shows of the host.
+
+        Raises:
+            SandboxUnavailableError: a folder that is to be shown is not there, or a program has put something else in its place.
+        """
+        stage = self._stage
+        try:
+            front = () if stage is None else stage.front()
+            place = self._checked(str if stage is None else stage.place)
+            shown = (*front, str(self._binary), *policy.arguments(command, place))
+        except OSError as error:
+            if stage is None or isinstance(error, FileNotFoundError):
+                raise failures.no_source(str(error.filename), str(error.strerror)) from error
+            self._stage = (
+                None  # a file system without ID-mapped mounts: weaker from now on, and every result says so
+            )
+            return self._shown(command)
+        self._written.update(str(mount.source) for mount in command.mounts if mount.writable)
+        return shown
+
+    def _checked(self, place: Callable[[Path], str]) -> Callable[[Path], str]:
+        """`place` for folders that are there and are no links made by an earlier program, which would lead anywhere."""
+
+        def checked(path: Path) -> str:
+            os.stat(path)  # noqa: PTH116 - on the way to every measured run
+            root = next((one for one in path.parents if str(one) in self._written), None)
+            if root is not None and any(
+                one.is_symlink() for one in (path, *path.parents) if one.is_relative_to(root) and one != root
+            ):
+                raise FileNotFoundError(errno.ENOENT, "a program put a link there", str(path))
+            return place(path)
+
+        return checked
 
     def _measured(self, limits: Limits) -> cgroup.Group | None:
         """The group of all measured runs with these limits, which go one at a time."""

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from perforch.sandbox import failures
 from perforch.sandbox.toolchains import toolchains
 
 if TYPE_CHECKING:
@@ -17,6 +15,7 @@ if TYPE_CHECKING:
 USER = 1000
 _HOME = "/tmp/home"
 _ETC = Path(__file__).parent / "etc"  # accounts and names of nobody's machine: getpwuid and localhost work
+_SYSTEM = ("/usr/", "/etc/", "/nix/")  # everybody may read it
 _ACCOUNTS = "/etc/sandbox"
 _NAMESPACES = (
     "--unshare-user", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try",
@@ -33,7 +32,7 @@ def arguments(command: Command, place: Callable[[Path], str]) -> Iterator[str]:
         place: where bubblewrap finds a folder or file of the host.
 
     Raises:
-        SandboxUnavailableError: the source of a mount does not exist.
+        OSError: a folder of the host cannot be shown, FileNotFoundError when it is not there.
     """
     tools = toolchains()
     yield from _NAMESPACES
@@ -51,15 +50,12 @@ def arguments(command: Command, place: Callable[[Path], str]) -> Iterator[str]:
     yield from ("--size", str(64 << 20), "--tmpfs", "/dev/shm", "--size", str(1 << 20), "--tmpfs", "/run")
     yield from ("--dir", _HOME)
     for root in tools.roots:
-        yield from ("--ro-bind", place(root), str(root))
+        shown = str(root)
+        yield from ("--ro-bind", shown if shown.startswith(_SYSTEM) else place(root), shown)
     for store, inside in tools.stores:
         yield from ("--ro-bind", place(store), f"{_HOME}/{inside}")
     for mount in command.mounts:
-        try:
-            source = place(mount.source)
-        except FileNotFoundError as error:
-            raise failures.no_source(str(mount.source)) from error
-        yield from ("--bind" if mount.writable else "--ro-bind", source, mount.target)
+        yield from ("--bind" if mount.writable else "--ro-bind", place(mount.source), mount.target)
     yield from ("--remount-ro", "/")
     env = {
         **tools.env,
@@ -73,13 +69,3 @@ def arguments(command: Command, place: Callable[[Path], str]) -> Iterator[str]:
     for name, value in env.items():
         yield from ("--setenv", name, value)
     yield from ("--chdir", command.cwd)
-
-
-def same(path: Path) -> str:
-    """Bubblewrap sees the host as we do.
-
-    Raises:
-        FileNotFoundError: nothing is there.
-    """
-    os.stat(path)  # noqa: PTH116 - on the way to every measured run
-    return str(path)
