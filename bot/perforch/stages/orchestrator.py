@@ -26,6 +26,7 @@ from perforch.stages.stopping import run as run_until_stopped
 from perforch.stages.walk import Walked, unwalked, walk
 from perforch.stages.workspace import Workspace
 from perforch.workloads.find import exercise
+from perforch.workloads.unavailable import available
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -237,7 +238,9 @@ class _Run:
             exercise, self._sandbox, context.settings, context.head, function, options=self._options
         )
         file = (context.head.source / function.path).read_bytes()
-        version = Version(context.head, function, file, await baselines.of(found))
+        standard = await baselines.of(found)
+        found = available(found, standard.report, function)
+        version = Version(context.head, function, file, standard)
         subject = Subject(exercise=found, head=version)
         if found.runner is not None:
             subject.categories = await self._asking.categories(function)

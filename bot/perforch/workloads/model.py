@@ -45,6 +45,8 @@ class TestReport:
         outcomes: by test id; ids are stable between trees. Compared as sets: a test that disappears is a failure.
         failures: details of those that failed; the compiler's words when `built` is False.
         stopped: "" or why the run was cut short ("timeout", "memory", "output").
+        unavailable: why tests cannot run on this machine whatever the code does (something is not installed), by the id of
+            the test or of its file; "" stands for all tests. They count as failed in `outcomes` where they have an id.
     """
 
     __test__ = False
@@ -54,6 +56,7 @@ class TestReport:
     failures: tuple[Failure, ...] = ()
     stopped: str = ""
     seconds: float = 0.0
+    unavailable: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def passed(self) -> frozenset[str]:

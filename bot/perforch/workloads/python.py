@@ -8,12 +8,9 @@ import threading
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from perforch.languages import syntax
-from perforch.result import Language
 from perforch.sandbox.spec import SOURCE, Command, Limits, Mount
-from perforch.workloads import python_env, python_report, repeat, trees
+from perforch.workloads import python_env, python_report, python_tests, repeat, trees
 from perforch.workloads.model import ColdCheck, Failure, TestReport, TimedCommand
-from perforch.workloads.naming import callers, is_generic, naming, stem
 from perforch.workloads.options import DEFAULT, Options
 from perforch.workloads.python_report import Lines, profile_text
 
@@ -112,34 +109,12 @@ class PythonRunner:
 
     def tests_naming(self, tree: Tree, function: Function) -> tuple[str, ...]:
         """Node ids (without parameters) of the tests that name the function, or else a caller of it in its file."""
-        files = _test_files(tree, self._root)
-        shared = {path: source for path, source in files.items() if PurePosixPath(path).name == "conftest.py"}
-        owner = function.name.rpartition(".")[0].rpartition(".")[2]
-        module = stem(function.path)
-        simple = function.simple_name
-        if owner and simple.startswith("__") and simple.endswith("__"):
-            simple, owner = owner, ""
-        names: set[str] = {simple}
-        for attempt in range(2):
-            context = {owner or module, module} if any(is_generic(name) for name in names) else set()
-            fitting = {
-                path: source
-                for path, source in files.items()
-                if owner or _means(source, names, function.path)
-            }
-            found = naming(Language.PYTHON, fitting, names, context=context, shared=shared)
-            if found or attempt:
-                break
-            source = _read(tree.source / function.path)
-            names = set(callers(Language.PYTHON, source, function.simple_name))
-            if not names:
-                break
-        return tuple(dict.fromkeys(_identifier(one.path, one.definition.name) for one in found))[:MAX_TESTS]
+        return python_tests.named(tree, self._root, function)[:MAX_TESTS]
 
     def test(self, tree: Tree, tests: Sequence[str] | None = None) -> TestReport:
         """Run the tests; the ids of the report are pytest's node ids."""
         said, done = self._said(tree, tests, "test")
-        return python_report.report(said, done, tests)
+        return python_report.report(said, done, tests, lambda name: python_tests.ours(tree, self._root, name))
 
     def timed(
         self, tree: Tree, tests: Sequence[str], *, repeat: int | None = None, min_ms: float = 200.0
@@ -178,7 +153,7 @@ class PythonRunner:
             "name": function.simple_name,
         }
         said, _ = self._said(tree, tests, "profile", target=target)
-        return profile_text(said.profile, _read(tree.source / function.path))
+        return profile_text(said.profile, python_tests.read(tree.source / function.path))
 
     def _said(
         self, tree: Tree, tests: Sequence[str] | None, mode: str, **more: object
@@ -311,38 +286,3 @@ def _with_input(command: Command, nonce: str) -> Command:
 def _wants_to_write(said: Lines) -> bool:
     texts: list[Failure] = [*said.failures, *said.broken]
     return any("Read-only file system" in failure.message + failure.trace for failure in texts)
-
-
-def _test_files(tree: Tree, root: str) -> dict[str, bytes]:
-    """Test files by their path from the project root."""
-    base = tree.source / root
-    found = {}
-    for path in trees.files(base):
-        name = path.relative_to(base).as_posix()
-        if path.suffix == ".py" and syntax.is_test_path(name):
-            found[name] = _read(path)
-    return found
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes() if path.is_file() and not path.is_symlink() else b""
-    except OSError:
-        return b""
-
-
-def _means(source: bytes, names: set[str], path: str) -> bool:
-    """False when the file imports a function of that name from a module that cannot be ours."""
-    if not any(name.encode() in source for name in names):
-        return True  # it may still use a shared fixture
-    parts = {*PurePosixPath(path).with_suffix("").parts}
-    homes = [
-        home
-        for home, _, last in (name.rpartition(".") for name in syntax.imports(Language.PYTHON, source))
-        if last in names and home
-    ]
-    return not homes or any(home.startswith(".") or home.rpartition(".")[2] in parts for home in homes)
-
-
-def _identifier(path: str, name: str) -> str:
-    return "::".join([path, *name.split(".")])

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from perforch.workloads.model import Failure, TestReport
 from perforch.workloads.text import trimmed
+from perforch.workloads.unavailable import python_reason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from perforch.sandbox.spec import Completed
     from perforch.workloads.model import TestOutcome
@@ -77,11 +78,19 @@ def parent(test: str) -> str:
     return test.partition("[")[0] if test.endswith("]") and "::" in test.partition("[")[0] else test
 
 
-def report(said: Lines, done: Completed, wanted: Sequence[str] | None) -> TestReport:
+def report(
+    said: Lines,
+    done: Completed,
+    wanted: Sequence[str] | None,
+    ours: Callable[[str], bool] = lambda _: False,
+) -> TestReport:
     """The report of one run.
 
     Every collected or wanted test has an outcome: one that did not run to its end is a failure. Parametrised tests also
     appear under their id without parameters, which fails when any of them does.
+
+    Args:
+        ours: does a top-level module of this name belong to the project?
     """
     outcomes = dict(said.outcomes)
     failures = [*said.broken, *said.failures]
@@ -110,7 +119,22 @@ def report(said: Lines, done: Completed, wanted: Sequence[str] | None) -> TestRe
         failures=tuple(failures[:_SHOWN]),
         stopped=done.stopped,
         seconds=done.seconds,
+        unavailable=_unavailable(failures, outcomes, ours),
     )
+
+
+def _unavailable(
+    failures: Sequence[Failure], outcomes: Mapping[str, TestOutcome], ours: Callable[[str], bool]
+) -> dict[str, str]:
+    found = {failure.test: python_reason(f"{failure.message}\n{failure.trace}", ours) for failure in failures}
+    found = {test: reason for test, reason in found.items() if reason}
+    for test, reason in list(found.items()):
+        group = parent(test)
+        members = [one for one, outcome in outcomes.items() if parent(one) == group and one != group]
+        if all(found.get(one) for one in members if outcomes[one] == "failed"):
+            found.setdefault(group, reason)
+    everything = found.pop("collection", "")
+    return {**found, **({"": everything} if everything else {})}
 
 
 def failures_of(said: Lines) -> bool:
