@@ -14,6 +14,7 @@ import pytest
 from perforch.measure.compare import compare
 from perforch.measure.model import Decision, Progress
 from perforch.measure.pairs import seed_env
+from perforch.measure.session import Session
 from perforch.result import Metric
 from perforch.sandbox import open_sandbox
 from perforch.sandbox.spec import Command, Launch, Limits
@@ -134,6 +135,92 @@ def test_inside_the_sandbox_the_launcher_is_not_counted() -> None:
     found = compare(Inside(1_600_000), Inside(800_000), metric=Metric.TIME, acceptance=ACCEPT, seconds=60)
     assert found.decision is Decision.FASTER, found.reason
     assert found.estimates[Metric.MAX_MEMORY].before < 64 * 1024
+
+
+@dataclass(frozen=True)
+class Counted:
+    """Steps of a loop, and MiB that the kernel clears beside it, which executes nothing in user space; 999: every run another number."""
+
+    program: Path
+    steps: int
+    mib: int = 1
+    shell: bool = False
+
+    def launch(self, seed: int) -> Launch:
+        return self.launch_with(seed, ())
+
+    def launch_with(self, seed: int, prefix: tuple[str, ...]) -> Launch:
+        argv = (str(self.program), f"{self.steps:09}", f"{self.mib:03}")
+        if self.shell:
+            argv = ("/bin/sh", "-c", f"{' '.join(argv)}; true")
+        return Launch(
+            argv=(*prefix, *argv), env={**os.environ, **seed_env(seed)}, limits=Limits(wall_seconds=60)
+        )
+
+
+@pytest.fixture(scope="module")
+def spin(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("spin")
+    source = """
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <time.h>
+#define MADV_POPULATE_WRITE 23
+int main(int argc, char **argv) {
+  unsigned long x = 88172645463325252ul;
+  for (long i = strtol(argv[1], 0, 10); i > 0; i--) { x ^= x << 13; x ^= x >> 7; x ^= x << 17; }
+  size_t mib = strtol(argv[2], 0, 10), size = 512u << 20;
+  struct timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  if (mib == 999) mib = 1 + now.tv_nsec / 1000 % 64;
+  for (int i = 0; i < 4; i++) {
+    char *p = mmap(0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    madvise(p, size, MADV_NOHUGEPAGE);
+    madvise(p, mib << 20, MADV_POPULATE_WRITE);
+    munmap(p, size);
+  }
+  return x == 42;
+}
+"""
+    (folder / "spin.c").write_text(source)
+    subprocess.run(("gcc", "-O1", "-w", "-o", folder / "spin", folder / "spin.c"), check=True)
+    return folder / "spin"
+
+
+def test_fewer_instructions_are_a_label(spin: Path) -> None:
+    found = compare(
+        Counted(spin, 12_000_000, shell=True),
+        Counted(spin, 6_000_000, shell=True),
+        metric=Metric.TIME,
+        acceptance=ACCEPT,
+    )
+    assert found.decision is Decision.FASTER
+    assert "fewer instructions" in found.instructions
+
+
+def test_the_same_instructions_veto_a_claim(spin: Path) -> None:
+    with Session() as session:
+        exact = not session.counts_instructions  # hardware counters are not exact enough for a veto
+    found = compare(
+        Counted(spin, 1_000_000, mib=40),
+        Counted(spin, 1_000_000, mib=4),
+        metric=Metric.TIME,
+        acceptance=ACCEPT,
+    )
+    assert found.pairs[0].before.task_clock_ms > 2 * found.pairs[0].after.task_clock_ms
+    assert found.decision is (Decision.INCONCLUSIVE if exact else Decision.FASTER)
+    assert ("the same" in found.reason) == exact
+
+
+def test_fewer_instructions_without_faster_runs_are_said_as_such(spin: Path) -> None:
+    found = compare(
+        Counted(spin, 3_000_000, mib=999),
+        Counted(spin, 1_000_000, mib=999),
+        metric=Metric.TIME,
+        acceptance=Acceptance(max_pairs=12),
+    )
+    if found.decision is Decision.INCONCLUSIVE:  # one pair scatters by half, so hardly anything else happens
+        assert "fewer instructions, but time is not confirmed" in found.reason
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:

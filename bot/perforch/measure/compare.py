@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import TYPE_CHECKING
 
-from perforch.measure import estimates, instructions, memory, pairs, verdict
+from perforch.measure import estimates, instructions, memory, pairs, reasons, verdict
 from perforch.measure.model import Comparison, Decision, Estimate, Pair, Progress
 from perforch.measure.session import Session
 from perforch.result import Metric
@@ -24,6 +24,7 @@ MEMORY = (Metric.MEAN_MEMORY, Metric.MAX_MEMORY)
 _SHORT_MS = 50.0  # below this, starting up dilutes the effect
 _BESIDE_MS = 3.0  # perf's own time may differ between the sides by so much,
 _BESIDE_SHARE = 0.03  # or by this share of the run
+_COUNT_SHARE = 0.1  # of the time budget that instruction counts may take
 _MEMORY_SHARE = 0.3  # of the time budget that memory runs may take when memory decides
 
 
@@ -76,7 +77,8 @@ def compare(
         canary: compare `before` with itself (`after` is not started); a claim is then a failure of this engine.
         only_faster: stop as soon as a speedup is excluded, without telling "slower" from "no change".
         use_perf: False measures with wait4 alone.
-        weigh: measure memory as well; False saves its runs where only the decision counts. A memory metric is always measured.
+        weigh: measure memory and count instructions as well; False saves those runs where only a first decision counts. What a
+            memory metric needs is always measured.
     """
     began = time.monotonic()
     budget = acceptance.max_seconds if seconds is None else seconds
@@ -104,18 +106,8 @@ def compare(
         if metric in MEMORY and not run.failed:
             decision, reason = run.judge_memory(weights)
         label = ""
-        if decision is Decision.FASTER and metric is Metric.TIME and not canary:
-            counted = instructions.compare(
-                session, sides["before"], sides["after"], seconds=run.left(), tosses=tosses
-            )
-            label = counted.label
-            if counted.veto:
-                decision, reason = Decision.INCONCLUSIVE, counted.label
-        elif decision is Decision.INCONCLUSIVE and metric is Metric.TIME and not run.failed and not canary:
-            counted = instructions.compare(
-                session, sides["before"], sides["after"], seconds=run.left(), tosses=tosses
-            )
-            label = counted.label if counted.fewer else ""
+        if not (canary or run.failed) and weigh:
+            decision, reason, label = run.count(tosses, decision, reason)
         return Comparison(
             decision,
             reason,
@@ -205,7 +197,11 @@ class _Run:
             if self.clock_rule is not None and self.clock_rule.decision is None:
                 self.clock_rule.update(estimates.log_ratio(pair, Metric.TIME))
         self.tell(Progress("timing", len(self.state.pairs), len(self.state.pairs)))
-        return self._explain(decision or Decision.INCONCLUSIVE)
+        found = decision or Decision.INCONCLUSIVE
+        if found is Decision.FASTER and (doubt := self._doubt()):
+            return Decision.INCONCLUSIVE, doubt
+        logs = [estimates.log_ratio(pair, self.metric) for pair in self.state.pairs]
+        return found, reasons.explain(self.rule, found, self.metric, pairs.scatter(logs))
 
     def _rule(self, cap: int) -> verdict.Rule:
         return verdict.Rule(
@@ -214,41 +210,6 @@ class _Run:
             cap,
             rows=self.rows,
             only_faster=self.only_faster,
-        )
-
-    def _explain(self, decision: Decision) -> tuple[Decision, str]:
-        assert self.rule is not None
-        rule = self.rule
-        bound = rule.bound()
-        count = f"{rule.pairs} pairs"
-        better, worse = ("fewer CPUs", "more CPUs") if self.metric is Metric.CPU else ("faster", "slower")
-        level = f"{rule.confidence:.4g}".removeprefix("0.")
-        percent = f"{rule.confidence * 100:.4g} %" if level else ""
-        if decision is Decision.FASTER:
-            if problem := self._doubt():
-                return Decision.INCONCLUSIVE, problem
-            return (
-                decision,
-                f"≥ {bound.low or 1:.2f}× {better} ({percent}), median {rule.ratio:.2f}×, {count}",
-            )
-        if decision is Decision.SLOWER:
-            return (
-                decision,
-                f"≥ {1 / (bound.high or 1):.2f}× {worse} ({percent}), median {1 / rule.ratio:.2f}×, {count}",
-            )
-        if decision is Decision.NO_CHANGE:
-            return (
-                decision,
-                f"no gain of {rule.futile_effect:.0%} or more (95 %), median {rule.ratio:.2f}×, {count}",
-            )
-        sd = pairs.scatter([estimates.log_ratio(pair, self.metric) for pair in self.state.pairs])
-        resolvable = pairs.smallest_effect(sd, rule.level, rule.cap)
-        limit = "the time ended" if rule.pairs < rule.cap else "the cap was reached"
-        able = f"; with this noise {rule.cap} pairs resolve {resolvable:.0%}" if resolvable else ""
-        advice = "A longer workload or a quieter machine would resolve it"
-        return (
-            decision,
-            f"{limit} after {count}: median {rule.ratio:.2f}×, one pair scatters by ±{sd:.1%}{able}. {advice}",
         )
 
     def _doubt(self) -> str:
@@ -302,6 +263,31 @@ class _Run:
         if self.rule is not None and self.rule.decision is Decision.SLOWER:
             reason += f"; but {1 / self.rule.ratio:.2f}× slower"
         return decision, reason
+
+    def count(
+        self, tosses: Iterator[tuple[bool, int]], decision: Decision, reason: str
+    ) -> tuple[Decision, str, str]:
+        """Let instruction counts veto or label a decision on time that is `FASTER` or open; decision, reason and label."""
+        open_or_won = decision in {Decision.FASTER, Decision.INCONCLUSIVE}
+        if self.metric is not Metric.TIME or not open_or_won or not self.state.pairs:
+            return decision, reason, ""
+        sides = self.sides["before"], self.sides["after"]
+        run_seconds = max(max(pair.before.wall_ms, pair.after.wall_ms) for pair in self.state.pairs) / 1000
+        needed = 2 * instructions.SLOWDOWN * run_seconds
+        allowed = max(min(self.left(), _COUNT_SHARE * self.acceptance.max_seconds), 0.0)
+        if needed > allowed:
+            return decision, reason, ""
+        self.tell(Progress("instructions", 0, 2))
+        counted = instructions.compare(self.session, *sides, seconds=allowed, tosses=tosses)
+        if decision is Decision.FASTER:
+            return (
+                (Decision.INCONCLUSIVE, counted.label, counted.label)
+                if counted.veto
+                else (decision, reason, counted.label)
+            )
+        if not counted.fewer:
+            return decision, reason, ""
+        return decision, f"{counted.label}, but time is not confirmed: {reason}", counted.label
 
     def table(self, weights: memory.Weights | None) -> tuple[dict[Metric, Estimate], Estimate | None]:
         """The table: time and CPUs always, memory where it was measured."""

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 _SIGNALLED = re.compile(
     r"^\S*sh: (?P<signal>.+)$", re.MULTILINE
 )  # how perf says that a signal ended the program
+_KEPT = 4000  # bytes of stderr kept to explain a failure
 _AGREEMENT_NS = 300_000  # task-clock and wait4 agree within 0.3 ms and 1 %
 
 
@@ -107,8 +109,7 @@ class Session:
         if self._perf is None:
             self.reason = "perf is not installed" if self._use_perf else "perf was not asked for"
         else:
-            nothing = Launch(argv=("/bin/true",), env=dict(os.environ), limits=Limits(wall_seconds=30))
-            answer = self._ask(nothing, counted=True)
+            answer = self._ask(_nothing(), counted=True)
             self.reason = answer.get("error", "")
             if not self.reason and perf.parse(answer["log"]).task_clock_ns is None:
                 self.reason = perf.explain(answer["words"]) or perf.parse(answer["log"]).reason
@@ -146,6 +147,11 @@ class Session:
         peak = max(memory.peak_rss_kib, of_one, answer["group_kib"])
         return Weighed(replace(memory, peak_rss_kib=peak))
 
+    @cached_property
+    def counts_instructions(self) -> bool:
+        """Whether this machine has hardware counters that perf may use."""
+        return self.count_instructions(_nothing()) is not None
+
     def count_instructions(self, launch: Launch) -> int | None:
         """User-space instructions of one run by hardware counters; None where the machine has none."""
         if self._perf is None:
@@ -156,9 +162,18 @@ class Session:
         return perf.parse(answer["log"]).instructions
 
     def run_captured(self, launch: Launch, *, timeout: float) -> tuple[str, str]:
-        """Run once for its standard error (its last 4000 bytes); the failure, and the text."""
-        answer = self._ask(replace(launch, limits=replace(launch.limits, wall_seconds=timeout)), capture=True)
+        """Run once for its standard error (its last 64 KiB); the failure, and the text."""
+        timed = replace(launch, limits=replace(launch.limits, wall_seconds=timeout))
+        answer = self._ask(timed, capture=True, kept=1 << 16)
         return _failure(answer, launch.limits), answer.get("stderr", "")
+
+    @staticmethod
+    def discard(launch: Launch) -> None:
+        """Close the descriptors of a launch that is not started."""
+        for descriptor in {launch.gate_fd, launch.info_fd, *launch.close_after_spawn}:
+            if descriptor is not None:
+                with contextlib.suppress(OSError):
+                    os.close(descriptor)
 
     def _ask(
         self,
@@ -167,6 +182,7 @@ class Session:
         counted: bool = False,
         memory: bool = False,
         capture: bool = False,
+        kept: int = _KEPT,
         events: tuple[str, ...] = (perf.CLOCK,),
     ) -> dict[str, Any]:
         assert self._socket is not None, "the session has not been entered"
@@ -182,7 +198,7 @@ class Session:
             "own_cpus": self.plan.helping if self.plan.pinned else None,
             "memory": memory,
             "memory_group": None if launch.memory_group is None else str(launch.memory_group),
-            "capture": capture,
+            "capture": kept if capture else 0,
             "boost": True,
             "timeout": launch.limits.wall_seconds,
         }
@@ -205,6 +221,10 @@ class Session:
             raise StarterLostError(message, hint="Was it killed for memory? Run again.")
         document: dict[str, Any] = json.loads(answer)
         return document
+
+
+def _nothing() -> Launch:
+    return Launch(argv=("/bin/true",), env=dict(os.environ), limits=Limits(wall_seconds=30))
 
 
 def _failure(answer: dict[str, Any], limits: Limits) -> str:

@@ -27,7 +27,7 @@ if __name__ == "__main__":
 from perforch.measure import group, perf, process, sampler
 
 _READY_SECONDS = 20.0  # for a sandbox or perf to come up on a busy machine
-_KEPT = 4000  # bytes of stderr kept to explain a failure
+_KEPT = 4000  # bytes of what perf says
 _PR_SET_TIMERSLACK = 29
 _LAUNCHERS = {"bwrap", "perf"}
 _FLOOR = 100
@@ -135,7 +135,7 @@ class Run:
             "orphans": orphans,
             "log": _text(log) if counting else "",
             "words": _text(words) if counting else "",
-            "stderr": _text(errors) if request["capture"] else "",
+            "stderr": _text(errors, request["capture"]) if request["capture"] else "",
             "memory": asdict(self.memory) if self.memory else None,
         }
 
@@ -270,9 +270,9 @@ def _own_high_water_kib() -> int:
     return 0
 
 
-def _text(descriptor: int) -> str:
+def _text(descriptor: int, kept: int = _KEPT) -> str:
     size = os.fstat(descriptor).st_size
-    return os.pread(descriptor, _KEPT, max(size - _KEPT, 0)).decode("utf-8", "replace")
+    return os.pread(descriptor, kept, max(size - kept, 0)).decode("utf-8", "replace")
 
 
 def serve(connection: socket.socket) -> None:

@@ -54,8 +54,13 @@ class _Launcher:
 
     def launch(self, seed: int) -> Launch:
         """Prepare one run with the pair's seed."""
+        return self.launch_with(seed, ())
+
+    def launch_with(self, seed: int, prefix: tuple[str, ...]) -> Launch:
+        """The same below another program, such as valgrind."""
         command = self.timed.command
-        return self.sandbox.launch(replace(command, env={**command.env, **seed_env(seed)}))
+        argv = (*prefix, *command.argv)
+        return self.sandbox.launch(replace(command, argv=argv, env={**command.env, **seed_env(seed)}))
 
 
 class Bench:
@@ -139,17 +144,22 @@ class Bench:
             confirm=confirm,
             canary=canary,
             only_faster=only_faster,
+            weigh=confirm and not canary,
         )
 
 
 def _trial(comparison: Comparison, decided: Metric) -> Trial:
+    measurements = {
+        metric: measurement(estimate, comparison.decision if metric is decided else None)
+        for metric, estimate in comparison.estimates.items()
+    }
+    if comparison.instructions and Metric.TIME in measurements:
+        labelled = measurements[Metric.TIME].model_copy(update={"note": comparison.instructions})
+        measurements[Metric.TIME] = labelled
     return Trial(
         decision=comparison.decision,
         reason=comparison.reason,
-        measurements={
-            metric: measurement(estimate, comparison.decision if metric is decided else None)
-            for metric, estimate in comparison.estimates.items()
-        },
+        measurements=measurements,
         peak_memory=None if comparison.peak_memory is None else measurement(comparison.peak_memory, None),
     )
 

@@ -194,4 +194,5 @@ def proven(trial: Trial, metric: Metric) -> str:
         if found.ci_low is None
         else f" (at least {found.ci_low:.2f}× at {(found.confidence or 0.99) * 100:g} % confidence)"
     )
-    return f"{found.ratio:.2f}× {noun}{bound}; all tests pass"
+    label = f"; {found.note}" if metric is Metric.TIME and found.note else ""
+    return f"{found.ratio:.2f}× {noun}{bound}{label}; all tests pass"
