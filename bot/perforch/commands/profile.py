@@ -73,8 +73,8 @@ def profile(
     from perforch.profiling import suite as suites
     from perforch.profiling.items import STAGES, items, parse_shard, share
 
-    settings = _settings(config)
-    models = _models(settings, names, config)
+    settings = read_settings(config)
+    models = chosen_models(settings, names, config)
     suite = suites.find(suite_name)
     wanted = [Language(name) for name in languages] or list(suite.languages)
     problems = [one for one in suite.load(data, wanted) if limit is None or one.number < limit]
@@ -92,7 +92,12 @@ def profile(
     return _collect(mine, settings, out, suite.name, date, jobs or os.cpu_count() or 1, as_json=as_json)
 
 
-def _settings(config: Path) -> Settings:
+def read_settings(config: Path) -> Settings:
+    """The configuration of a profile or evaluation.
+
+    Raises:
+        UsageError: it cannot be read or is no configuration.
+    """
     from perforch import settings
 
     try:
@@ -104,7 +109,12 @@ def _settings(config: Path) -> Settings:
         ) from error
 
 
-def _models(settings: Settings, names: Sequence[str], config: Path) -> list[ModelSettings]:
+def chosen_models(settings: Settings, names: Sequence[str], config: Path) -> list[ModelSettings]:
+    """The configured models of these names, or all.
+
+    Raises:
+        UsageError: one is not configured, or none is.
+    """
     known = {model.name: model for model in settings.models}
     unknown = [name for name in names if name not in known]
     if unknown or not known:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from perforch.profiling.checking import Checker
     from perforch.profiling.items import Item
     from perforch.profiling.refining import Refiner
+    from perforch.profiling.suite import Checked
     from perforch.settings import ModelSettings
 
     Complete = Callable[[ModelSettings, Prompt], Awaitable[Reply]]
@@ -156,29 +157,31 @@ def own(item: Item) -> Program:
 def _outcomes(answered: Sequence[tuple[Item, Reply]], checker: Checker, refiner: Refiner) -> Iterator[Done]:
     programs: list[tuple[Program, Item, Reply]] = []
     for place, (item, answer) in enumerate(answered):
-        found = _program(f"k{place}", item, answer)
+        found = program(f"k{place}", item, answer)
         if isinstance(found, Program):
             programs.append((found, item, answer))
         else:
             yield _done(item, answer, found.outcome, found.detail)
-    checked = checker.check([program for program, _, _ in programs])
-    for program, item, answer in programs:
-        verdict = checked[program.key]
-        # Where even the right solution fails now and then, one pass is enough.
-        passed = verdict.state == "passed" or (verdict.state == "flaky" and verdict.passes > 0)
+    checked = checker.check([one for one, _, _ in programs])
+    for one, item, answer in programs:
+        yield judge(item, answer, one, checked[one.key], refiner)
+
+
+def judge(item: Item, answer: Reply, proposed: Program, verdict: Checked, refiner: Refiner) -> Done:
+    """What becomes of a program that was compiled and tested; in refine it is measured as well."""
+    # Where even the right solution fails now and then, one pass is enough.
+    if verdict.state != "passed" and not verdict.passes:
         kind = Outcome.DOES_NOT_COMPILE if verdict.kind == "compile" else Outcome.TESTS_FAILED
-        if not passed:
-            yield _done(item, answer, kind, verdict.detail)
-        elif item.stage is Stage.REFINE:
-            refined = refiner.refine(own(item), program)
-            outcome = Outcome.ACCEPTED if refined.faster else Outcome.NOT_FASTER
-            done = _done(item, answer, outcome, refined.reason)
-            yield replace(done, ratio=refined.ratio, whole=refined.whole)
-        else:
-            yield _done(item, answer, Outcome.ACCEPTED, verdict.detail)
+        return _done(item, answer, kind, verdict.detail)
+    if item.stage is not Stage.REFINE:
+        return _done(item, answer, Outcome.ACCEPTED, verdict.detail)
+    refined = refiner.refine(own(item), proposed)
+    outcome = Outcome.ACCEPTED if refined.faster else Outcome.NOT_FASTER
+    return replace(_done(item, answer, outcome, refined.reason), ratio=refined.ratio, whole=refined.whole)
 
 
-def _program(key: str, item: Item, answer: Reply) -> Program | replies.Refusal:
+def program(key: str, item: Item, answer: Reply) -> Program | replies.Refusal:
+    """What a reply proposes, in its place in the file."""
     if answer.kind is not ReplyKind.TEXT:
         return replies.Refusal(Outcome.INVALID_REPLY, str(answer.kind))
     parsed = replies.parse(

@@ -9,12 +9,12 @@ from perforch.changes.function import Function
 from perforch.errors import UsageError
 from perforch.languages import syntax
 from perforch.result import Language, Stage
+from perforch.settings import ModelSettings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from perforch.profiling.suite import Problem
-    from perforch.settings import ModelSettings
 
 STAGES = (Stage.GENERATE, Stage.FIX)  # refine is measured one at a time, so it runs only when it is asked for
 # Expected seconds of one item besides the model's answer: compiling and running it, measured on a shared
@@ -35,6 +35,9 @@ _STUBS = {
     Language.GO: '    panic("not implemented")\n}\n',
     Language.RUST: "    todo!()\n}\n",
 }
+
+
+_NOBODY = ModelSettings(name="nobody", provider="openai")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +76,23 @@ def items(
             if not body:
                 continue
             file = (problem.head + problem.declaration + body).encode()
-            function = _function(problem, file)
-            found.extend(Item(model, stage, problem, file, function) for model in models)
+            place = function(problem, file)
+            found.extend(Item(model, stage, problem, file, place) for model in models)
     return tuple(found)
 
 
-def _function(problem: Problem, file: bytes) -> Function:
+def stub_item(problem: Problem) -> Item:
+    """The question for a first solution; whom to ask is still open."""
+    file = (problem.head + problem.declaration + _STUBS[problem.language]).encode()
+    return Item(_NOBODY, Stage.GENERATE, problem, file, function(problem, file))
+
+
+def function(problem: Problem, file: bytes) -> Function:
+    """The problem's function as it stands in `file`.
+
+    Raises:
+        UsageError: it is not there.
+    """
     parsed = syntax.definitions(problem.language, file)
     start = len(problem.head.encode())
     named = [

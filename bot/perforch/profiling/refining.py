@@ -158,7 +158,7 @@ class Refiner:
         )
 
     def _baseline(self, program: Program) -> tuple[_Side, float] | str:
-        key = program.problem.id
+        key = f"{program.problem.id}\0{program.code}"
         if key not in self._baselines:
             self._baselines[key] = self._prepare(program)
         return self._baselines[key]
