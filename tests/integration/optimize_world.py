@@ -153,3 +153,21 @@ def models(url: str, *names: str, provider: str = "openai-compatible", **more: o
     base = url + ("/v1" if provider.startswith("openai") else "")
     found = [{"name": name, "provider": provider, "base_url": base, **more} for name in names]
     return f"models: {json.dumps(found)}\n"
+
+
+WRONG = '''def double(items):
+    """Return twice each item."""
+    return [item + item + 1 for item in items]
+'''
+WRONG_TEST = """from pairs import double
+
+
+def test_double():
+    assert double([1, 2]) == [2, 4]
+"""
+RIGHT = "```python\ndef double(items):\n    return [2 * item for item in items]\n```\n"
+
+
+def pairs(path: Path) -> Repository:
+    """The repository whose change adds `double`, which fails its test: a fix needs no measuring, so runs are short."""
+    return Repository(path, {"README.md": "pairs\n"}, {"pairs.py": WRONG, "test_pairs.py": WRONG_TEST})

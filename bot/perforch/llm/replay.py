@@ -14,6 +14,7 @@ the answer is a polite sentence without code.
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import re
 import socket
@@ -21,12 +22,12 @@ import threading
 from collections import Counter, defaultdict, deque
 from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast, get_args
 
 from perforch.llm import wire
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
     from types import TracebackType
 
@@ -41,18 +42,23 @@ class Fault:
     """One thing that goes wrong instead of an answer.
 
     Attributes:
-        kind: status: an error with `status` and perhaps `retry_after`; half: the connection ends in the
-            middle of the body; garbage: bytes that are no JSON; html: a page with status 200; huge: 20 MB;
-            other_model: the answer of a model that was not asked; hang: nothing until the server stops;
-            reset: the connection is reset; none: no fault.
+        kind: status: an error with `status` and perhaps `retry_after`; redirect: to the same place; half: the
+            connection ends in the middle of the body; cut: it is reset there; garbage: bytes that are no JSON;
+            latin: JSON that is not UTF-8; html: a page with status 200; huge: 20 MB; bomb: 20 MB in a few bytes of
+            gzip; drip: one byte of the answer after the other, slowly; other_model: the answer of a model that was
+            not asked; hang: nothing until the server stops; reset: the connection is reset; none: no fault; or one
+            of `wire.Odd`.
+        message: what a `status` says; `{key}` becomes the key that came with the request.
         delay: seconds to wait before anything is sent.
     """
 
-    kind: Literal["none", "status", "half", "garbage", "html", "huge", "other_model", "hang", "reset"] = (
-        "status"
-    )
+    kind: Literal[
+        "none", "status", "redirect", "half", "cut", "garbage", "latin", "html", "huge", "bomb", "drip",
+        "other_model", "hang", "reset", "no_choices", "null", "refusal", "tool", "cut_short",
+    ] = "status"  # fmt: skip
     status: int = 500
     retry_after: str = ""
+    message: str = "scripted fault"
     delay: float = 0.0
 
 
@@ -63,15 +69,19 @@ class ReplayServer:
         folder: replies, laid out as above.
         faults: what goes wrong, one for each request in the order of arrival; after the last one nothing
             does.
+        always: what goes wrong with every request to a model, by the model's name.
 
     Attributes:
         requests: how often each prompt was received, by the digest of `digest`.
         log: model, stage and function of every prompt, in the order of arrival.
     """
 
-    def __init__(self, folder: Path, *, faults: Iterable[Fault] = ()) -> None:
+    def __init__(
+        self, folder: Path, *, faults: Iterable[Fault] = (), always: Mapping[str, Fault] | None = None
+    ) -> None:
         self._folder = folder
         self._faults = deque(faults)
+        self._always = dict(always or {})
         self._lock = threading.Lock()
         self._asked: dict[tuple[str, str, str], list[str]] = defaultdict(list)
         self.requests: Counter[str] = Counter()
@@ -103,9 +113,11 @@ class ReplayServer:
         self._server.server_close()
         self._thread.join()
 
-    def next_fault(self) -> Fault:
+    def next_fault(self, model: str) -> Fault:
         """Take the fault of the request that has just arrived."""
         with self._lock:
+            if model in self._always:
+                return self._always[model]
             return self._faults.popleft() if self._faults else Fault("none")
 
     def answer(self, asked: wire.Asked) -> str:
@@ -176,7 +188,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         replay = self.server.replay
         text = replay.answer(asked)
-        fault = replay.next_fault()
+        fault = replay.next_fault(asked.model)
         if fault.delay:
             replay.closing.wait(fault.delay)
         if fault.kind == "other_model":
@@ -185,12 +197,30 @@ class _Handler(BaseHTTPRequestHandler):
         if fault.kind in {"none", "other_model"}:
             self._send(200, wire.write(asked, text, mark))
         else:
-            self._fail(fault, asked, wire.write(asked, text, mark))
+            self._fail(fault, asked, text, mark)
 
-    def _fail(self, fault: Fault, asked: wire.Asked, answer: bytes) -> None:
+    def _fail(self, fault: Fault, asked: wire.Asked, text: str, mark: str) -> None:
+        answer = wire.write(asked, text, mark)
         if fault.kind == "status":
             extra = {"retry-after": fault.retry_after} if fault.retry_after else {}
-            self._send(fault.status, wire.write_error(asked.format, fault.status, "scripted fault"), **extra)
+            said = fault.message.replace("{key}", self._key())
+            self._send(fault.status, wire.write_error(asked.format, fault.status, said), **extra)
+        elif fault.kind == "redirect":
+            self._send(307, b"", location=self.path)
+        elif fault.kind in get_args(wire.Odd):
+            self._send(200, wire.write_odd(asked, cast("wire.Odd", fault.kind), text, mark))
+        elif fault.kind == "latin":
+            self._send(200, wire.write(asked, "caf\u00e9", mark).replace(b"\\u00e9", b"\xe9"))
+        elif fault.kind == "bomb":
+            body = gzip.compress(b'{"padding": "' + b"x" * (20 * 1024 * 1024) + b'"}', 1)
+            self._send(200, body, **{"content-encoding": "gzip"})
+        elif fault.kind == "drip":
+            self._head(200, len(answer))
+            for number in range(len(answer)):
+                self.wfile.write(answer[number : number + 1])
+                if self.server.replay.closing.wait(0.2):
+                    break
+            self.close_connection = True
         elif fault.kind == "garbage":
             self._send(200, b"\xff\xfe{{{ not json \x00" * 10)
         elif fault.kind == "html":
@@ -201,13 +231,27 @@ class _Handler(BaseHTTPRequestHandler):
             self._head(200, len(answer))
             self.wfile.write(answer[: len(answer) // 2])
             self._hang_up()
+        elif fault.kind == "cut":
+            self._head(200, len(answer))
+            self.wfile.write(answer[: len(answer) // 2])
+            self.wfile.flush()
+            self._reset()
         elif fault.kind == "hang":
             self.server.replay.closing.wait()
             self.close_connection = True
         else:
-            # An abortive close: the peer sees a reset.
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-            self.close_connection = True
+            self._reset()
+
+    def _reset(self) -> None:
+        """Close abortively: the peer sees a reset."""
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        self.close_connection = True
+
+    def _key(self) -> str:
+        names = ("authorization", "x-api-key", "x-goog-api-key")
+        return next(
+            (self.headers[name].removeprefix("Bearer ") for name in names if name in self.headers), ""
+        )
 
     def _head(self, status: int, length: int, **headers: str) -> None:
         self.send_response(status)

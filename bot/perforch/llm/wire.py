@@ -14,6 +14,7 @@ from urllib.parse import unquote
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+Odd = Literal["no_choices", "null", "refusal", "tool", "cut_short"]
 Format = Literal["chat", "messages", "generate_content", "converse"]
 _EPOCH = 1_750_000_000  # replayed answers carry a fixed date, so that they are the same every time
 
@@ -169,6 +170,75 @@ def write(asked: Asked, text: str, number: str) -> bytes:
     """Write a complete successful response; `number` makes its identifier."""
     usage = (tokens(asked.system) + tokens(asked.user), tokens(text))
     return json.dumps(_WRITERS[asked.format](asked, text, number, usage)).encode()
+
+
+def write_odd(asked: Asked, kind: Odd, text: str, number: str) -> bytes:
+    """Write a response that is well-formed, and of no use.
+
+    Args:
+        kind: no_choices: nothing where the answer should be; null: an answer without content; refusal: the provider's
+            own way to decline; tool: a call of a tool instead of text; cut_short: half the text, stopped by the limit.
+    """
+    document = json.loads(write(asked, text[: len(text) // 2] if kind == "cut_short" else "", number))
+    _ODD[asked.format](document, kind)
+    return json.dumps(document).encode()
+
+
+def _odd_chat(document: dict[str, Any], kind: Odd) -> None:
+    choice = document["choices"][0]
+    call = {"id": "c", "type": "function", "function": {"name": "run", "arguments": "{}"}}
+    if kind == "no_choices":
+        document["choices"] = []
+    elif kind == "cut_short":
+        choice["finish_reason"] = "length"
+    else:
+        choice["message"]["content"] = None
+    if kind == "refusal":
+        choice["message"]["refusal"] = "I cannot help with that."
+    elif kind == "tool":
+        choice["finish_reason"] = "tool_calls"
+        choice["message"]["tool_calls"] = [call]
+
+
+def _odd_messages(document: dict[str, Any], kind: Odd) -> None:
+    stops = {"refusal": "refusal", "tool": "tool_use", "cut_short": "max_tokens"}
+    document["stop_reason"] = stops.get(kind, "end_turn")
+    if kind == "tool":
+        document["content"] = [{"type": "tool_use", "id": "t", "name": "run", "input": {}}]
+    elif kind != "cut_short":
+        document["content"] = None if kind == "null" else []
+
+
+def _odd_generate_content(document: dict[str, Any], kind: Odd) -> None:
+    candidate = document["candidates"][0]
+    stops = {"refusal": "SAFETY", "cut_short": "MAX_TOKENS"}
+    candidate["finishReason"] = stops.get(kind, "STOP")
+    if kind == "no_choices":
+        del document["candidates"]
+    elif kind == "tool":
+        candidate["content"]["parts"] = [{"functionCall": {"name": "run", "args": {}}}]
+    elif kind != "cut_short":
+        candidate["content"] = None if kind == "null" else {}
+
+
+def _odd_converse(document: dict[str, Any], kind: Odd) -> None:
+    stops = {"refusal": "guardrail_intervened", "tool": "tool_use", "cut_short": "max_tokens"}
+    document["stopReason"] = stops.get(kind, "end_turn")
+    message = document["output"]["message"]
+    if kind == "no_choices":
+        document["output"] = None
+    elif kind == "tool":
+        message["content"] = [{"toolUse": {"toolUseId": "t", "name": "run", "input": {}}}]
+    elif kind != "cut_short":
+        message["content"] = None if kind == "null" else []
+
+
+_ODD: Mapping[Format, Callable[[dict[str, Any], Odd], None]] = {
+    "chat": _odd_chat,
+    "messages": _odd_messages,
+    "generate_content": _odd_generate_content,
+    "converse": _odd_converse,
+}
 
 
 def write_error(format_: Format | None, status: int, message: str) -> bytes:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from perforch.categories.consensus import consensus
 from perforch.categories.local import classify
 from perforch.errors import ConfigError
-from perforch.llm import keys, prices
+from perforch.llm import keys, prices, secrets
 from perforch.llm.client import Client
+from perforch.llm.model import Reply, ReplyKind
 from perforch.rankings.memory import Memory
 from perforch.rankings.order import order
 from perforch.result import Attempt, Totals
@@ -20,11 +21,12 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from perforch.changes.function import Function
-    from perforch.llm.model import Prompt, Reply
+    from perforch.llm.model import Prompt
     from perforch.result import FunctionResult, Stage
     from perforch.settings import ModelSettings, Settings
 
 ANNOTATORS = 3  # the paper's consensus: a label needs two of three models
+CALLS_PER_FUNCTION = ANNOTATORS + 5  # labels and one call for each place of the order
 
 
 class Asking:
@@ -33,6 +35,7 @@ class Asking:
     Args:
         out: folder of the reply store.
         run: names the run, the same after a restart, so that its budget goes on.
+        functions: how many are worked on; labels are asked for only where the calls suffice for all of them.
         repository: where the owner's own evidence lies.
         environment: where API keys are looked up.
     """
@@ -43,6 +46,7 @@ class Asking:
         out: Path,
         *,
         run: str,
+        functions: int = 1,
         repository: Path | None = None,
         environment: Mapping[str, str] = os.environ,
     ) -> None:
@@ -59,6 +63,12 @@ class Asking:
         self.models: tuple[ModelSettings, ...] = tuple(usable)
         self.notes: tuple[str, ...] = (*missing, *prices.notes(usable))
         self._memory = Memory.load(repository) if usable else None
+        self._annotates = (
+            settings.categories != "local"
+            and len(usable) >= ANNOTATORS
+            and settings.budget.calls >= CALLS_PER_FUNCTION * functions
+        )
+        self._labels_in = self._labels_out = 0  # tokens that labels took
         self._client = Client(out / "replies.sqlite", settings.budget, run=run, environment=environment)
 
     def __enter__(self) -> Asking:
@@ -100,19 +110,26 @@ class Asking:
 
     async def categories(self, function: Function) -> tuple[str, ...]:
         """The function's categories: the annotators' consensus where three can be asked, else the local classifier."""
-        local = classify(function)
-        if self._settings.categories == "local" or len(self.models) < ANNOTATORS:
-            return local
-        labels = await consensus(function, self.models[:ANNOTATORS], self.complete)
+        if not self._annotates:
+            return classify(function)
+        labels = await consensus(function, self.models[:ANNOTATORS], self._label)
         return labels.categories
 
+    async def _label(self, model: ModelSettings, prompt: Prompt) -> Reply:
+        if kind := secrets.find_secret(prompt.user):
+            return Reply(ReplyKind.ERROR, model.name, detail=f"not sent: the code may hold a secret ({kind})")
+        reply = await self.complete(model, prompt)
+        self._labels_in += reply.tokens_in
+        self._labels_out += reply.tokens_out
+        return reply
+
     def totals(self, results: Iterable[FunctionResult]) -> Totals:
-        """What the run cost: calls and dollars from the books, tokens from the attempts."""
+        """What the run cost: calls and dollars from the books, tokens from the attempts and labels."""
         spent = self._client.budget.spent
         attempts: list[Attempt] = [attempt for result in results for attempt in result.attempts]
         return Totals(
             llm_calls=spent.calls,
-            tokens_in=sum(attempt.tokens_in for attempt in attempts),
-            tokens_out=sum(attempt.tokens_out for attempt in attempts),
+            tokens_in=self._labels_in + sum(attempt.tokens_in for attempt in attempts),
+            tokens_out=self._labels_out + sum(attempt.tokens_out for attempt in attempts),
             cost_usd=round(spent.usd, 6),
         )

@@ -43,6 +43,7 @@ class Context:
     Attributes:
         complete: sends one prompt to one model; never raises for what a provider does.
         order: the Memory.
+        categories: labels of a function about to be put to models; may ask some.
         bench: serial access to the reserved CPUs.
         say: one line of progress for people: function key, what happens.
         workers: bounds how many builds and test runs go on at once.
@@ -54,6 +55,7 @@ class Context:
     head: Tree
     complete: Callable[[ModelSettings, Prompt], Awaitable[Reply]]
     order: Order
+    categories: Callable[[Function], Awaitable[tuple[str, ...]]]
     bench: Bench
     say: Callable[[str, str], None]
     workers: asyncio.Semaphore

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import perforch
+from perforch.categories.local import classify
 from perforch.changes.find import find
 from perforch.changes.hunks import hunks
 from perforch.errors import PerforchError, SandboxUnavailableError, ToolMissingError
@@ -112,7 +113,13 @@ def optimize(request: Request, sandbox: Sandbox, options: Options, say: Callable
     chosen, skipped = select(request.git, changes, settings, request.functions)
     journal = Journal(request.out / "journal.sqlite", request.identity)
     try:
-        with Asking(settings, request.out, run=journal.token, repository=request.git.root) as asking:
+        with Asking(
+            settings,
+            request.out,
+            run=journal.token,
+            functions=len(chosen),
+            repository=request.git.root,
+        ) as asking:
             workspace = Workspace.fresh(request.out / "work")
             run = _Run(request, sandbox, options, say, journal, workspace, asking, len(chosen))
             notes = [*changes.warnings, *asking.notes]
@@ -207,6 +214,7 @@ class _Run:
             head=head,
             complete=self._asking.complete,
             order=self._asking.order,
+            categories=self._asking.categories,
             bench=self.bench,
             say=self._say,
             # One CPU is left to the benchmark and one thread of work fills each of the others.
@@ -241,9 +249,7 @@ class _Run:
         standard = await baselines.of(found)
         found = available(found, standard.report, function)
         version = Version(context.head, function, file, standard)
-        subject = Subject(exercise=found, head=version)
-        if found.runner is not None:
-            subject.categories = await self._asking.categories(function)
+        subject = Subject(exercise=found, head=version, categories=classify(function))
         walked = await walk(context, subject, shown, self._request.stage)
         self.walked[number] = walked
         context.say(subject.key, str(walked.result.verdict))

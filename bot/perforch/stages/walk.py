@@ -131,6 +131,7 @@ async def _refine_head(context: Context, subject: Subject, hunks: Hunks) -> Func
     timed = await _timed(context, subject, subject.head)
     if timed is None:
         return _result(subject, Stage.REFINE, Verdict.NOT_MEASURABLE, _cannot_time(subject))
+    subject.categories = await context.categories(subject.head.function)
     refined = await refine(context, subject, subject.head, timed)
     if refined.winner is None:
         result = _result(subject, Stage.REFINE, Verdict.NO_CHANGE, refined.reason, trial=refined.trial)
@@ -145,6 +146,7 @@ async def _refine_head(context: Context, subject: Subject, hunks: Hunks) -> Func
 async def _repair_head(
     context: Context, subject: Subject, hunks: Hunks, stage: Stage, *, only: bool
 ) -> FunctionResult:
+    subject.categories = await context.categories(subject.head.function)
     if stage is Stage.GENERATE:
         repaired = await generate(context, subject)
     else:
