@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from perforch.profiling import sources
 from perforch.profiling.suite import Problem, Program
 from perforch.result import Language
@@ -52,6 +54,21 @@ def test_cpp_programs_share_includes_and_keep_names_apart() -> None:
     assert unit.count("int main(") == 1
 
 
-def test_macros_are_noticed() -> None:
-    assert sources.has_macros(program(Language.CPP, "  # define X 1", ""))
-    assert not sources.has_macros(program(Language.CPP, "#undef X", ""))
+@pytest.mark.parametrize(
+    "code",
+    [
+        "  # define X 1",
+        "#undef X",
+        "%:define X 1",
+        'int f() { asm("nop"); }',
+        "[[gnu::constructor]] int f();",
+    ],
+)
+def test_what_could_reach_other_programs_is_compiled_alone(code: str) -> None:
+    assert sources.needs_own_unit(program(Language.CPP, code, ""))
+
+
+def test_an_include_needs_no_unit_of_its_own() -> None:
+    assert not sources.needs_own_unit(
+        program(Language.CPP, "#include <map>\nint f(int a[]) { return a[0]; }", "")
+    )

@@ -53,7 +53,8 @@ def judge(before: int, after: int) -> Counted:
         return Counted()
     if before == after:
         return Counted(
-            f"both sides execute the same {before} instructions: the difference is not in the code but in its layout or in the kernel, so nothing is claimed",
+            f"both sides execute the same {before} instructions: the difference is not in the code but in its layout or in "
+            "the kernel, so nothing is claimed",
             veto=True,
         )
     ratio = before / after

@@ -117,8 +117,9 @@ def _python(programs: Sequence[Program], folder: Path, jobs: int, alone: bool, h
 
 def _cpp(programs: Sequence[Program], folder: Path, jobs: int, alone: bool, harness: Path) -> Plan:
     result = Plan()
-    shared = [program for program in programs if not sources.has_macros(program)]
-    chunks = _chunks(shared, jobs, alone=alone) + [[p] for p in programs if sources.has_macros(p)]
+    single = [program for program in programs if sources.needs_own_unit(program)]
+    shared = [program for program in programs if program not in single]
+    chunks = _chunks(shared, jobs, alone=alone) + [[program] for program in single]
     options = list(_CXX)
     # The stand-ins come after the system's own headers, so a real Boost or OpenSSL goes first where it is
     # complete.

@@ -91,11 +91,12 @@ class Checker:
     def _alone(self, language: Language) -> bool:
         """Whether programs are compiled alone from the start.
 
-        Rust candidates share a compilation too: modules cannot reach each other, nothing runs before `main`, and a
-        program that breaks the compilation is compiled alone. Go candidates share one call of the compiler, but each
-        is linked into a binary of its own.
+        Rust and C++ candidates share a compilation too: modules and namespaces cannot reach each other, nothing runs
+        before `main` (a C++ program that could is compiled alone, see `sources.needs_own_unit`), and a program that breaks
+        the compilation is compiled alone. Go candidates share one call of the compiler, but each is linked into a binary
+        of its own. Every program runs in a process of its own.
         """
-        return self._isolated and language not in (Language.RUST, Language.GO)
+        return self._isolated and language not in (Language.RUST, Language.GO, Language.CPP)
 
     def _language(
         self, language: Language, programs: Sequence[Program], *, alone: bool

@@ -76,9 +76,19 @@ def cpp_unit(programs: Sequence[Program]) -> str:
     return f"{head}{''.join(parts)}{main}    _exit({DONE});\n}}\n"
 
 
-def has_macros(program: Program) -> bool:
-    """A C++ program whose macros would reach the programs after it."""
-    return re.search(r"^[ \t]*#[ \t]*define\b", program.code, re.MULTILINE) is not None
+def needs_own_unit(program: Program) -> bool:
+    """A C++ program that could reach others in its translation unit: directives, assembler, attributes.
+
+    Everything else of a candidate is one function in a namespace of its own, and nothing of it runs before `main`.
+    """
+    return (
+        re.search(
+            r"^[ \t]*#[ \t]*(?!include\b)\w|\?\?=|%:|\b(?:asm|__asm|__asm__|__attribute__|_Pragma)\b|\[\[",
+            program.code,
+            re.MULTILINE,
+        )
+        is not None
+    )
 
 
 def go_file(program: Program, package: str) -> str:

@@ -6,8 +6,10 @@ import hashlib
 import shlex
 import threading
 from dataclasses import dataclass, replace
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
+from perforch.sandbox import reader
 from perforch.sandbox.spec import OUTPUT, SOURCE, Command, Limits, Mount
 from perforch.workloads import repeat, trees
 
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
 
 HARNESS = "/perforch/harness"  # what ships with perforch and what is built from it, read-only
 BUILD_LIMITS = Limits(wall_seconds=600.0, memory_bytes=4 * 1024**3)
-MAX_READ = 16 * 1024**2
 MOST = 200_000_000  # repetitions: compiled tests may take nanoseconds
 END = "${TMPDIR:-$HOME}/perforch-end"
 
@@ -72,23 +73,18 @@ def signature(tree: Tree) -> int:
     return int(digest.hexdigest()[:16], 16)
 
 
-def written(root: Path, path: Path) -> bytes:
-    """A file that untrusted code has written below `root`; empty when it is none, lies elsewhere or is too large."""
+def written(root: Path, path: Path, *, most: int = reader.MOST) -> bytes:
+    """A file that untrusted code has written below `root`, through links inside it if need be; empty when it is none or too large."""
     try:
-        real = path.resolve(strict=True)
-        if not real.is_relative_to(root.resolve()) or not real.is_file() or real.stat().st_size > MAX_READ:
-            return b""
-        return real.read_bytes()
+        home = root.resolve()
+        return reader.read(home, path.resolve(strict=True), most=most) or b""
     except (OSError, RuntimeError):
         return b""
 
 
-def read(path: Path) -> bytes:
-    """A source file of a tree; empty when it is not a plain file."""
-    try:
-        return path.read_bytes() if path.is_file() and not path.is_symlink() else b""
-    except OSError:
-        return b""
+def read(root: Path, path: str | PurePath, *parts: str) -> bytes:
+    """A source file of the tree at `root`; empty when it is not a plain file or a link is on the way."""
+    return reader.read(root, PurePath(path, *parts)) or b""
 
 
 def sources(tree: Tree, root: str, suffixes: Iterable[str]) -> dict[str, bytes]:
@@ -96,7 +92,7 @@ def sources(tree: Tree, root: str, suffixes: Iterable[str]) -> dict[str, bytes]:
     endings = tuple(suffixes)
     base = tree.source / root
     return {
-        path.relative_to(tree.source).as_posix(): read(path)
+        path.relative_to(tree.source).as_posix(): read(tree.source, path)
         for path in trees.files(base)
         if path.name.endswith(endings)
     }

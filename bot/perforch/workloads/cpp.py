@@ -82,7 +82,7 @@ class CppRunner:
         }
         found = self._naming(programs, files, {simple}, owner)
         if not found:
-            others = callers(Language.CPP, builds.read(tree.source / function.path), simple)
+            others = callers(Language.CPP, builds.read(tree.source, function.path), simple)
             found = self._naming(programs, files, set(others), owner) if others else ()
         return found[:MAX_TESTS]
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _HARNESS = Path(__file__).parent / "harness" / "cpp"
 _BUILD = f"{OUTPUT}/build"
+_MOST_BINARY = 256 * 1024**2
 _OPTION = re.compile(rb"(?i)^\s*option\s*\(\s*(\w*(?:BUILD|ENABLE|WITH)\w*TEST\w*)\s[^)]*\)", re.MULTILINE)
 # Release without NDEBUG: tests written with assert() would test nothing, and time nothing, with it.
 _RELEASE = (
@@ -131,7 +132,7 @@ def _ctest(stdout: bytes, targets: dict[str, tuple[str, ...]], project: Project,
             continue
         inside = project.root + "/" if project.root else ""
         sources = tuple(one if one.startswith("/") else inside + one for one in targets.get(command[0], ()))
-        texts = [builds.read(tree.source / one) for one in sources]
+        texts = [builds.read(tree.source, one) for one in sources]
         programs.append(
             Program(
                 name=str(entry["name"]),
@@ -189,7 +190,7 @@ def _single(sandbox: Sandbox, project: Project, tree: Tree, place: Place) -> Bui
     programs: list[Program] = []
     errors: list[Failure] = []
     for number, test in enumerate(project.tests):
-        text = builds.read(tree.source / test)
+        text = builds.read(tree.source, test)
         others = cpp_project.linked(tree, project, test)
         output = f"{OUTPUT}/test{number}"
         libraries: tuple[str, ...] = ()
@@ -222,7 +223,8 @@ def _listed(sandbox: Sandbox, place: Place, program: Program) -> Program:
     if len(program.argv) > 1 or not where.startswith((OUTPUT + "/", SOURCE + "/")):
         return program
     root, prefix = (place.output, OUTPUT) if where.startswith(OUTPUT + "/") else (place.source, SOURCE)
-    framework = cpp_project.framework_of(_binary(root, root / where.removeprefix(prefix + "/")))
+    data = builds.written(root, root / where.removeprefix(prefix + "/"), most=_MOST_BINARY)
+    framework = cpp_project.framework_of(data)
     if not framework:
         return program
 
@@ -246,15 +248,3 @@ def _listed(sandbox: Sandbox, place: Place, program: Program) -> Program:
         program.name, program.argv, program.cwd, framework if cases else "", program.sources, cases, program.env,
         may_exit=program.may_exit,
     )  # fmt: skip
-
-
-def _binary(root: Path, path: Path) -> bytes:
-    try:
-        real = path.resolve(strict=True)
-        return (
-            real.read_bytes()
-            if real.is_relative_to(root.resolve()) and real.stat().st_size < 256 * 1024**2
-            else b""
-        )
-    except (OSError, RuntimeError):
-        return b""

@@ -89,13 +89,13 @@ def find(tree: Tree, path: str) -> Project | None:
     cmake = [
         one
         for one in folders
-        if re.search(rb"(?im)^\s*project\s*\(", builds.read(tree.source / one / "CMakeLists.txt"))
+        if re.search(rb"(?im)^\s*project\s*\(", builds.read(tree.source, one, "CMakeLists.txt"))
     ]
     if cmake:
         return Project(cmake[-1], "cmake")
     for one in folders:
         for name in MAKEFILES:
-            found = re.search(rb"(?m)^(test|check)\s*:", builds.read(tree.source / one / name))
+            found = re.search(rb"(?m)^(test|check)\s*:", builds.read(tree.source, one, name))
             if found:
                 return Project(one, "make", target=found[1].decode())
     for one in folders:
@@ -111,10 +111,10 @@ def _single(tree: Tree, folder: str, path: str) -> tuple[str, ...]:
     for place in (folder, *(f"{folder}/{name}".lstrip("/") for name in ("test", "tests", "src"))):
         for file in sorted((tree.source / place).glob("*")):
             name = file.relative_to(tree.source).as_posix()
-            text = builds.read(file) if file.name.endswith(SUFFIXES) else b""
+            text = builds.read(tree.source, file) if file.name.endswith(SUFFIXES) else b""
             if text and syntax.is_test_path(name) and (_MAIN.search(text) or _FRAMEWORK_MAIN.search(text)):
                 found.append(name)
-    own = builds.read(tree.source / path)
+    own = builds.read(tree.source, path)
     if (
         not found
         and path.endswith(SUFFIXES)
@@ -127,7 +127,7 @@ def _single(tree: Tree, folder: str, path: str) -> tuple[str, ...]:
 
 def linked(tree: Tree, project: Project, test: str) -> list[str]:
     """What to compile with a test file: nothing when it includes sources itself, else the sources behind its headers."""
-    text = builds.read(tree.source / test)
+    text = builds.read(tree.source, test)
     included = [name.decode("utf-8", "replace") for name in _INCLUDE.findall(text)]
     if any(name.endswith(SUFFIXES) for name in included):
         return []

@@ -9,30 +9,25 @@ import threading
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from perforch.result import Language
 from perforch.sandbox.spec import Command, Limits
-from perforch.workloads import builds, go_project
+from perforch.workloads import builds, go_project, go_report, go_tests
 from perforch.workloads.model import ColdCheck, Failure, TestReport, TimedCommand
-from perforch.workloads.naming import callers, is_generic, naming
 from perforch.workloads.options import DEFAULT, Options
-from perforch.workloads.text import trimmed
+from perforch.workloads.unavailable import go_reason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from perforch.changes.function import Function
-    from perforch.sandbox.spec import Completed, Sandbox
+    from perforch.sandbox.spec import Sandbox
     from perforch.settings import LanguageSettings
     from perforch.workloads.go_project import Build, Module
     from perforch.workloads.model import TestOutcome, Tree
 
 MAX_TESTS = 200
 THREADS = 2  # the collector works beside the program
-_LINE = re.compile(r"^\x16?--- (PASS|FAIL|SKIP): (\S+) \(")
-_STARTED = re.compile(r"^\x16?=== (?:RUN|CONT|PAUSE|NAME)\s+(\S+)")
-_WORDS: dict[str, TestOutcome] = {"PASS": "passed", "FAIL": "failed", "SKIP": "skipped"}
-_COLD_NAME = "TestPerforchCold"
-_COLD = """package {package}
+_ADDED_NAME = "TestPerforchAdded"
+_ADDED = """package {package}
 
 import (
 	"fmt"
@@ -46,16 +41,32 @@ func {name}(t *testing.T) {{
 	rounds, _ := strconv.Atoi(os.Getenv("PERFORCH_REPEAT"))
 	var first, rest int64
 	for i := 0; i < rounds; i++ {{
-		start := time.Now()
+		var spent int64
 {calls}
-		spent := time.Since(start).Nanoseconds()
 		if i == 0 {{
 			first = spent
 		}} else {{
 			rest += spent
 		}}
 	}}
-	fmt.Println(os.Getenv("PERFORCH_MARK"), first, rest/int64(rounds-1))
+	if rounds > 1 {{
+		rest /= int64(rounds - 1)
+	}}
+	fmt.Println(os.Getenv("PERFORCH_MARK"), first, rest)
+}}
+
+func perforchClock(call func()) int64 {{
+	start := time.Now()
+	call()
+	return time.Since(start).Nanoseconds()
+}}
+
+func perforchBench(t *testing.T, call func(*testing.B)) int64 {{
+	result := testing.Benchmark(call)
+	if result.N == 0 {{
+		t.Fatal("the benchmark failed")
+	}}
+	return result.T.Nanoseconds()
 }}
 """
 
@@ -80,6 +91,8 @@ class GoRunner:
         self._module = module
         self._options = options
         self._lock = threading.Lock()
+        self._head: Tree | None = None  # the first tree that was asked about
+        self._asked: set[str] = set()  # packages with tests of the functions asked about
         self._builds: dict[str, tuple[threading.Lock, list[Build]]] = {}
 
     @property
@@ -89,102 +102,125 @@ class GoRunner:
 
     def tests_naming(self, tree: Tree, function: Function) -> tuple[str, ...]:
         """Ids (`import/path.TestName`) of the tests that name the function, or a caller in its file."""
-        files = go_project.test_files(tree, self._module)
-        simple = function.simple_name
-        home = str(PurePosixPath(function.path).parent)
-        near = {path: text for path, text in files.items() if str(PurePosixPath(path).parent) == home}
-        package = self._module.package(home)
-        far = {path: text for path, text in files.items() if path not in near and package.encode() in text}
-        owner = function.name.rpartition(".")[0]
-        context = {owner} if owner and is_generic(simple) else set()
-        found = naming(Language.GO, near, {simple}, context=context, shared=near)
-        found += naming(Language.GO, far, {simple}, context=context)
-        if not found:
-            others = callers(Language.GO, builds.read(tree.source / function.path), simple)
-            found = naming(Language.GO, near, set(others), shared=near) if others else ()
-        ids = [
-            f"{self._module.package(str(PurePosixPath(one.path).parent))}.{one.definition.simple_name}"
-            for one in found
-            if one.definition.simple_name.startswith("Test") and one.definition.simple_name != "TestMain"
-        ]
-        return tuple(dict.fromkeys(ids))[:MAX_TESTS]
+        found = go_tests.named(tree, self._module, function)[:MAX_TESTS]
+        with self._lock:
+            self._head = self._head or tree
+            self._asked |= self._by_package(found).keys()
+        return found
 
     def test(self, tree: Tree, tests: Sequence[str] | None = None) -> TestReport:
         """Build the packages that are needed and run their tests."""
         cases = go_project.cases(tree, self._module)
         wanted = self._by_package(tests) if tests is not None else dict.fromkeys(cases)
         build = self._built(tree)
-        if build.errors:
-            return TestReport(built=False, outcomes={}, failures=build.errors)
-        outcomes: dict[str, TestOutcome] = {}
-        failures: list[Failure] = []
+        unavailable: dict[str, str] = {}
+        broken: list[Failure] = []
+        for package in wanted.keys() & build.errors.keys():
+            errors = build.errors[package]
+            reason = go_reason("\n".join(error.message for error in errors))
+            if reason:
+                unavailable |= {f"{package}.{name}": reason for name in cases.get(package, ())}
+            elif self._matters(tree, package):
+                broken += errors
+        if broken:
+            return TestReport(built=False, outcomes={}, failures=tuple(dict.fromkeys(broken))[:50])
+        outcomes: dict[str, TestOutcome] = dict.fromkeys(unavailable, "failed")
+        failures = [Failure(test, reason) for test, reason in unavailable.items()]
         stopped, seconds = "", 0.0
         for package, names in wanted.items():
             known = cases.get(package, ())
             chosen = known if names is None else tuple(name for name in names if name in known)
             if not chosen or package not in build.binaries:
                 continue
-            # A panic ends the whole binary: the tests after it run again without the one that panicked.
-            rest = chosen
-            while rest:
-                arguments = ("-test.v", "-test.paniconexit0", "-test.run", _pattern(rest))
-                done = self._sandbox.run(self._binary(build, package, arguments))
-                seconds += done.seconds
-                found, told, unreached = _outcomes(done, rest)
-                outcomes |= {f"{package}.{name}": outcome for name, outcome in found.items()}
-                failures += [Failure(f"{package}.{name}", *texts) for name, texts in told.items()]
-                rest = () if done.stopped else unreached
-                if done.stopped:
-                    stopped = done.stopped
-                    outcomes |= {f"{package}.{name}": "failed" for name in unreached}
+            for kind, names_of_kind in _kinds(chosen):
+                rest = names_of_kind
+                # A panic ends the whole binary: the tests after it run again without the one that panicked.
+                while rest:
+                    done = self._sandbox.run(self._binary(build, package, _arguments(kind, rest)))
+                    seconds += done.seconds
+                    found, told, unreached = go_report.outcomes(done, rest)
+                    outcomes |= {f"{package}.{name}": outcome for name, outcome in found.items()}
+                    failures += [Failure(f"{package}.{name}", *texts) for name, texts in told.items()]
+                    rest = () if done.stopped else unreached
+                    if done.stopped:
+                        stopped = done.stopped
+                        outcomes |= {f"{package}.{name}": "failed" for name in unreached}
         for test in tests or ():
             if test not in outcomes:
                 outcomes[test] = "failed"
                 failures.append(Failure(test, "this test was not found"))
-        return TestReport(True, outcomes, tuple(failures[:50]), stopped, seconds)
+        return TestReport(True, outcomes, tuple(failures[:50]), stopped, seconds, unavailable)
+
+    def _matters(self, tree: Tree, package: str) -> bool:
+        """Does it say something about a candidate that this package does not compile? Not when it never did and no function of
+        interest is tested there.
+        """
+        with self._lock:
+            head, asked = self._head, self._asked
+        return head is None or package in asked or package not in self._built(head).errors
 
     def timed(
         self, tree: Tree, tests: Sequence[str], *, repeat: int | None = None, min_ms: float = 200.0
     ) -> TimedCommand | None:
         """The tests' binaries with -test.count, so that one process repeats them."""
-        build = self._built(tree)
-        if build.errors or not tests:
-            return None
+        for chosen in _workloads(tests):
+            timed = self._timed(tree, chosen, repeat, min_ms)
+            if timed is not None:
+                return timed
+        return None
+
+    def _timed(
+        self, tree: Tree, tests: Sequence[str], repeat: int | None, min_ms: float
+    ) -> TimedCommand | None:
         wanted = self._by_package(tests)
-        if not wanted.keys() <= build.binaries.keys():
+        looped = any(name.startswith("Example") for names in wanted.values() for name in names)
+        prepared = self._looping(tree, wanted) if looped else (self._built(tree), wanted)
+        if prepared is None or not wanted.keys() <= prepared[0].binaries.keys():
             return None
+        build, inner = prepared
         count = repeat
         if count is None:
             count = builds.calibrated(
-                self._sandbox, lambda times: self._timed_command(build, wanted, times), min_ms
+                self._sandbox, lambda times: self._timed_command(build, inner, times), min_ms
             )
-        elif not self._sandbox.run(self._timed_command(build, wanted, count)).ok:
+        elif not self._sandbox.run(self._timed_command(build, inner, count)).ok:
             count = None
         if count is None:
             return None
         names = [name for group in wanted.values() for name in group]
         where = f"cd {self._module.root} && " if self._module.root else ""
         packages = " ".join(self._module.folder(package) for package in wanted)
-        description = f"{where}go test -run {shlex.quote(_pattern(names))} -count={count} {packages}"
-        return TimedCommand(self._timed_command(build, wanted, count), count, description, threads=THREADS)
+        pattern = shlex.quote(_pattern(names))
+        measured = f"-run '^$' -bench {pattern} -benchtime={count}x"
+        repeated = measured if go_project.is_benchmark(names[0]) else f"-run {pattern} -count={count}"
+        return TimedCommand(
+            self._timed_command(build, inner, count), count, f"{where}go test {repeated} {packages}", THREADS
+        )
 
-    def cold_check(self, tree: Tree, tests: Sequence[str], repeat: int) -> ColdCheck | None:
-        """First round against later ones, by a test of ours in a private copy; for tests of one package clause."""
-        wanted = self._by_package(tests)
+    def _looping(
+        self, tree: Tree, wanted: Mapping[str, Sequence[str]]
+    ) -> tuple[Build, dict[str, tuple[str, ...]]] | None:
+        """A build with a test of ours that repeats examples, which -test.count does not."""
         if len(wanted) != 1:
             return None
         [(package, names)] = wanted.items()
-        edit = self._cold_file(tree, package, names)
+        edit = self._added(tree, package, names)
         if edit is None:
             return None
-        build = self._built(tree, edits=edit, packages=[package])
-        if build.errors:
+        return self._built(tree, edits=edit, packages=[package]), {package: (_ADDED_NAME,)}
+
+    def cold_check(self, tree: Tree, tests: Sequence[str], repeat: int) -> ColdCheck | None:
+        """First round against later ones, by a test of ours in a private copy; for tests of one package clause."""
+        wanted = self._by_package(next(iter(_workloads(tests)), ()))
+        prepared = self._looping(tree, wanted)
+        if prepared is None or not prepared[0].binaries:
             return None
         mark = secrets.token_hex(8)
-        env = {"PERFORCH_REPEAT": str(min(max(2, repeat), 10_000)), "PERFORCH_MARK": mark}
-        done = self._sandbox.run(
-            self._binary(build, package, ("-test.run", _pattern([_COLD_NAME]), "-test.v"), env)
-        )
+        rounds = min(max(2, repeat), 100 if go_project.is_benchmark(tests[-1].rpartition(".")[2]) else 10_000)
+        env = {"PERFORCH_REPEAT": str(rounds), "PERFORCH_MARK": mark}
+        [package] = wanted
+        arguments = ("-test.run", _pattern([_ADDED_NAME]), "-test.v", "-test.benchtime=1x")
+        done = self._sandbox.run(self._binary(prepared[0], package, arguments, env))
         for line in done.stdout.decode("utf-8", "replace").splitlines():
             words = line.split()
             if len(words) == 3 and words[0] == mark and float(words[2]) > 0:
@@ -195,7 +231,7 @@ class GoRunner:
         """No profiler is run for Go."""
         return ""
 
-    def _cold_file(self, tree: Tree, package: str, names: Sequence[str]) -> dict[str, bytes] | None:
+    def _added(self, tree: Tree, package: str, names: Sequence[str]) -> dict[str, bytes] | None:
         clauses: dict[str, str] = {}
         folder = ""
         for path, text in go_project.test_files(tree, self._module).items():
@@ -208,24 +244,22 @@ class GoRunner:
                     clauses[name] = go_project.package_clause(text)
         if len(set(clauses.values())) != 1 or set(clauses) != set(names):
             return None
-        calls = "\n".join(f'\t\tt.Run("r", {name})' for name in names)
-        code = _COLD.format(package=next(iter(clauses.values())), name=_COLD_NAME, calls=calls)
-        place = "perforch_cold_test.go" if folder in {"", "."} else f"{folder}/perforch_cold_test.go"
+        code = _ADDED.format(
+            package=next(iter(clauses.values())),
+            name=_ADDED_NAME,
+            calls="\n".join(_call(name) for name in names),
+        )
+        place = "perforch_added_test.go" if folder in {"", "."} else f"{folder}/perforch_added_test.go"
         return {place: code.encode()}
 
     def _timed_command(self, build: Build, wanted: Mapping[str, Sequence[str]], times: int) -> Command:
         lines = []
         for package, names in wanted.items():
-            command = (
-                build.binaries[package],
-                "-test.run",
-                _pattern(names),
-                f"-test.count={times}",
-                "-test.paniconexit0",
-            )
+            command = (build.binaries[package], *_repeated(names, times))
             folder = f"{self._module.home}/{self._module.folder(package)}"
             lines.append(f"cd {shlex.quote(folder)} && {shlex.join(command)} >/dev/null 2>&1 || exit $?")
-        return self._command(build, ("/bin/sh", "-c", "\n".join(lines)), self._module.home)
+        env = {"PERFORCH_REPEAT": str(times), "PERFORCH_MARK": "timed"}
+        return self._command(build, ("/bin/sh", "-c", "\n".join(lines)), self._module.home, env)
 
     def _binary(
         self, build: Build, package: str, arguments: tuple[str, ...], env: Mapping[str, str] | None = None
@@ -263,43 +297,39 @@ def _pattern(names: Sequence[str]) -> str:
     return "^(" + "|".join(map(re.escape, names)) + ")$"
 
 
-def _outcomes(
-    done: Completed, names: Sequence[str]
-) -> tuple[dict[str, TestOutcome], dict[str, tuple[str, str]], tuple[str, ...]]:
-    """Outcomes of top-level tests from the verbose log, what the failed ones said, and the tests a crash left unreached."""
-    reported: dict[str, TestOutcome] = {}
-    said: dict[str, list[str]] = {}
-    current = ""
-    for line in done.stdout.decode("utf-8", "replace").splitlines():
-        started = _STARTED.match(line)
-        if started:
-            current = started.group(1).split("/")[0]
-            continue
-        ended = _LINE.match(line)
-        if ended and ended.group(2) in names:
-            current = ended.group(2)
-            reported[current] = _WORDS[ended.group(1)]
-            continue
-        if current and len(said.setdefault(current, [])) < 200:
-            said[current].append(line)
-    missing = [name for name in names if name not in reported]
-    # The runtime reports the failure of the test that panics before the process ends.
-    blamed = current in missing or reported.get(current) == "failed"
-    crashed = "" if not missing else current if blamed else missing[0]
-    outcomes = dict(reported)
-    if crashed:
-        outcomes[crashed] = "failed"
-    told: dict[str, tuple[str, str]] = {}
-    for name, outcome in outcomes.items():
-        if outcome == "failed":
-            words = trimmed("\n".join(said.get(name, []))).strip()
-            error = trimmed(done.stderr) if name == crashed else ""
-            ended_early = builds.how_it_ended(done) if name == crashed and not error else ""
-            first = next(
-                (line for line in error.splitlines() if line.startswith(("panic:", "fatal error:"))), ""
-            )
-            message = (
-                "\n".join(part for part in (words, first, ended_early) if part) or error or "the test failed"
-            )
-            told[name] = (message, error)
-    return outcomes, told, tuple(name for name in missing if name != crashed)
+def _call(name: str) -> str:
+    if go_project.is_benchmark(name):
+        return f"\t\tspent += perforchBench(t, {name})"
+    call = f'func() {{ t.Run("r", {name}) }}' if name.startswith("Test") else name
+    return f"\t\tspent += perforchClock({call})"
+
+
+def _kinds(names: Sequence[str]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Tests and examples, then benchmarks: one run of a binary each."""
+    measured = tuple(name for name in names if go_project.is_benchmark(name))
+    checked = tuple(name for name in names if name not in measured)
+    return tuple((kind, group) for kind, group in (("run", checked), ("bench", measured)) if group)
+
+
+def _arguments(kind: str, names: Sequence[str]) -> tuple[str, ...]:
+    if kind == "bench":
+        return ("-test.v", "-test.run=^$", "-test.bench", _pattern(names), "-test.benchtime=1x")
+    return ("-test.v", "-test.paniconexit0", "-test.run", _pattern(names))
+
+
+def _repeated(names: Sequence[str], times: int) -> tuple[str, ...]:
+    if not go_project.is_benchmark(names[0]):
+        count = 1 if names[0] == _ADDED_NAME else times
+        return ("-test.run", _pattern(names), f"-test.count={count}", "-test.paniconexit0")
+    chosen = _pattern(names) if times else "^$"
+    return ("-test.run=^$", "-test.bench", chosen, f"-test.benchtime={max(1, times)}x")
+
+
+def _workloads(tests: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+    """What may be timed, best first: benchmarks, which their author wrote for it; tests; examples."""
+    groups: dict[int, list[str]] = {0: [], 1: [], 2: []}
+    for test in tests:
+        name = test.rpartition(".")[2]
+        kind = 0 if go_project.is_benchmark(name) else 2 if name.startswith("Example") else 1
+        groups[kind].append(test)
+    return tuple(tuple(groups[kind]) for kind in sorted(groups) if groups[kind])

@@ -7,7 +7,7 @@ serves all trees: its entries are named by their contents.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -19,13 +19,16 @@ from perforch.workloads.model import Failure
 from perforch.workloads.text import trimmed
 
 if TYPE_CHECKING:
+    from perforch.languages.syntax import Definition
     from perforch.sandbox.spec import Completed, Sandbox
     from perforch.workloads.builds import Place
     from perforch.workloads.model import Tree
     from perforch.workloads.options import Options
 
 _CACHE = "/perforch/gocache"
+_AT_ONCE = 200  # packages of one command line
 _ERROR = re.compile(r"^(?:vet: )?(?:\./)?([^\s:]+\.go):(\d+)(?::\d+)?: (.+)$", re.MULTILINE)
+_OUTPUT = re.compile(rb"//\s*(?:Unordered output|output):", re.IGNORECASE)
 _PACKAGE = re.compile(rb"^package\s+(\w+)", re.MULTILINE)
 
 
@@ -54,18 +57,18 @@ class Module:
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """Test binaries by package (host-independent paths below OUTPUT), or why there are none."""
+    """Test binaries by package (paths below OUTPUT), and what keeps packages from building."""
 
     place: Place
     binaries: dict[str, str]
-    errors: tuple[Failure, ...] = ()
+    errors: dict[str, tuple[Failure, ...]] = field(default_factory=dict)
 
 
 def find(tree: Tree, path: str) -> Module | None:
     """The nearest module above `path`."""
     for folder in PurePosixPath(path).parents:
         root = "" if str(folder) == "." else str(folder)
-        text = builds.read(tree.source / root / "go.mod")
+        text = builds.read(tree.source, root, "go.mod")
         found = re.search(rb'^module\s+"?([^\s"]+)', text, re.MULTILINE)
         if found:
             return Module(root, found.group(1).decode("utf-8", "replace"))
@@ -90,14 +93,27 @@ def test_files(tree: Tree, module: Module) -> dict[str, bytes]:
 
 
 def cases(tree: Tree, module: Module) -> dict[str, tuple[str, ...]]:
-    """Test names by package import path."""
+    """Names of tests, examples and benchmarks by package import path."""
     found: dict[str, list[str]] = {}
     for path, text in test_files(tree, module).items():
         package = module.package(str(PurePosixPath(path).parent))
         for one in syntax.test_functions(Language.GO, text):
-            if one.simple_name.startswith("Test") and one.simple_name != "TestMain":
+            if one.simple_name != "TestMain" and (is_checked(one, text) or is_benchmark(one.simple_name)):
                 found.setdefault(package, []).append(one.simple_name)
     return {package: tuple(dict.fromkeys(names)) for package, names in found.items()}
+
+
+def is_benchmark(name: str) -> bool:
+    """Is this the name of a benchmark?"""
+    return name.startswith("Benchmark")
+
+
+def is_checked(one: Definition, source: bytes) -> bool:
+    """A test, or an example whose output is compared; examples without an output comment are compiled only."""
+    if one.simple_name.startswith("Test"):
+        return True
+    body = source[one.start_byte : one.end_byte]
+    return one.simple_name.startswith("Example") and _OUTPUT.search(body) is not None
 
 
 def package_clause(text: bytes) -> str:
@@ -107,34 +123,68 @@ def package_clause(text: bytes) -> str:
 
 
 def build(sandbox: Sandbox, module: Module, place: Place, packages: list[str], options: Options) -> Build:
-    """Compile the test binary of each package."""
+    """Compile the test binaries of the packages; one that does not compile does not keep the others from it."""
     cache = _cache(place, options)
-    mounts = (*place.mounts(writable=True), Mount(cache, _CACHE, writable=True))
+    mounts = (
+        *place.mounts(writable=True),
+        Mount(cache, _CACHE, writable=True),
+        Mount(Path(__file__).parent / "harness", builds.HARNESS),
+    )
     binaries: dict[str, str] = {}
-    errors: list[Failure] = []
-    for number, package in enumerate(packages):
-        target = f"{OUTPUT}/{number}.test"
-        # No vet: it judges style; -trimpath: the same binary whatever the place.
-        argv = ("go", "test", "-c", "-vet=off", "-trimpath", "-o", target, module.folder(package))
+    errors: dict[str, tuple[Failure, ...]] = {}
+    folders = {
+        f"{SOURCE}/{module.root}/{module.folder(one)}".rstrip("/.").replace("/./", "/"): one
+        for one in packages
+    }
+    for start in range(0, len(packages), _AT_ONCE):
+        some = packages[start : start + _AT_ONCE]
+        # No vet: it judges style; -trimpath: the same binary whatever the place. The go command hands each binary to a script of
+        # ours instead of running it: one command builds all packages, in every version of Go.
+        script = f"sh {builds.HARNESS}/keep.sh {OUTPUT}"
+        argv = ("go", "test", "-vet=off", "-trimpath", "-count=1", "-p=2", "-exec", script)
         done = sandbox.run(
             Command(
-                argv,
+                (*argv, *(module.folder(package) for package in some)),
                 cwd=module.home,
                 env=environment(place, module),
                 mounts=mounts,
                 limits=builds.BUILD_LIMITS,
             )
         )
-        if done.ok:
-            binaries[package] = target
-        else:
-            errors += _errors(done, module)
-    return Build(place, binaries, tuple(errors))
+        kept = builds.written(place.output, place.output / "kept").decode("utf-8", "replace").splitlines()
+        binaries |= {
+            folders[folder]: path
+            for folder, path in zip(kept[::2], kept[1::2], strict=False)
+            if folder in folders
+        }
+        said = _said(done, module)
+        for package in some:
+            if package not in binaries:
+                errors[package] = said.get(package) or said.get("") or _whole(done)
+    return Build(place, binaries, errors)
+
+
+def workspace(place: Place, module: Module) -> str:
+    """GOWORK: "off" where the workspace above the module does not use it."""
+    for folder in (module.root, *map(str, PurePosixPath(module.root).parents)) if module.root else ("",):
+        root = "" if folder == "." else folder
+        text = builds.read(place.source, root, "go.work").decode("utf-8", "replace")
+        if text:
+            inside = (
+                PurePosixPath(module.root).relative_to(root) if root else PurePosixPath(module.root or ".")
+            )
+            used = {
+                str(PurePosixPath(word))
+                for word in re.findall(r"(?:^use\s+|^\s+)\"?(\.[^\s\")]*)", text, re.MULTILINE)
+            }
+            return "" if str(inside) in used else "off"
+    return ""
 
 
 def environment(place: Place, module: Module) -> dict[str, str]:
     """Variables of the go command: offline, the toolchain at hand, a module file that is not rewritten."""
     vendored = (place.source / module.root / "vendor" / "modules.txt").is_file()
+    work = workspace(place, module)
     return {
         "GOCACHE": _CACHE,
         "GOFLAGS": f"-buildvcs=false -mod={'vendor' if vendored else 'readonly'}",
@@ -143,6 +193,7 @@ def environment(place: Place, module: Module) -> dict[str, str]:
         "GONOSUMDB": "*",
         "GONOSUMCHECK": "1",
         "GOTELEMETRY": "off",
+        **({"GOWORK": work} if work else {}),
     }
 
 
@@ -152,14 +203,30 @@ def _cache(place: Place, options: Options) -> Path:
     return cache
 
 
-def _errors(done: Completed, module: Module) -> list[Failure]:
-    text = (done.stderr + b"\n" + done.stdout).decode("utf-8", "replace")
+def _said(done: Completed, module: Module) -> dict[str, tuple[Failure, ...]]:
+    """What the go command says of each package that does not build."""
+    found: dict[str, tuple[Failure, ...]] = {}
+    for part in re.split(r"^# ", done.stderr.decode("utf-8", "replace"), flags=re.MULTILINE):
+        words = part.split(None, 1)
+        if not words:
+            continue
+        package = words[0].removesuffix("_test").removesuffix(".test")
+        found[package] = found.get(package, ()) + _errors(part.encode(), module)
+    return found
+
+
+def _whole(done: Completed) -> tuple[Failure, ...]:
+    said = builds.how_it_ended(done) if done.stopped else trimmed(done.stderr + b"\n" + done.stdout)
+    return (Failure("build", said),)
+
+
+def _errors(output: bytes, module: Module) -> tuple[Failure, ...]:
+    text = output.decode("utf-8", "replace")
     prefix = f"{module.root}/" if module.root else ""
     found = dict.fromkeys(match.groups() for match in _ERROR.finditer(text))
     if not found:
-        said = builds.how_it_ended(done) if done.stopped else trimmed(text)
-        return [Failure("build", said)]
-    return [
+        return (Failure("build", trimmed(text)),)
+    return tuple(
         Failure(prefix + name, f"{prefix}{name}:{line}: {message}"[:500])
         for name, line, message in list(found)[:10]
-    ]
+    )

@@ -70,11 +70,11 @@ class JavaRunner:
         simple = function.simple_name
         owner = function.name.rpartition(".")[0].rpartition(".")[2]
         cases = self._cases(tree)
-        files = {case.path: builds.read(tree.source / case.path) for case in cases}
+        files = {case.path: builds.read(tree.source, case.path) for case in cases}
         own = files.pop(function.path, b"")
         found = self._naming(cases, files, {simple}, owner)
         if not found:
-            others = callers(Language.JAVA, builds.read(tree.source / function.path), simple)
+            others = callers(Language.JAVA, builds.read(tree.source, function.path), simple)
             found = self._naming(cases, files, set(others), owner) if others else ()
         if not found and own:
             found = self._naming(cases, {function.path: own}, {simple}, owner)
@@ -206,7 +206,7 @@ class JavaRunner:
         tests = {case.path for case in self._cases(tree) if not case.method}
         edits = {}
         for path in tests:
-            text = builds.read(tree.source / path)
+            text = builds.read(tree.source, path)
             new = java_project.without_exit(text)
             if new != text:
                 edits[path] = new

@@ -81,7 +81,7 @@ def find(tree: Tree, path: str) -> Project | None:
             return Project(root, "maven")
         if any((tree.source / root / name).is_file() for name in ("build.gradle", "build.gradle.kts")):
             return Project(root, "gradle")
-    text = builds.read(tree.source / path)
+    text = builds.read(tree.source, path)
     parts = PurePosixPath(path).parent.parts
     package = tuple(package_of(text).split(".")) if package_of(text) else ()
     if package and parts[-len(package) :] == package:

@@ -79,7 +79,7 @@ class RustRunner:
         context = {owner or stem, stem} if is_generic(simple) else set()
         found = naming(Language.RUST, files, {simple}, context=context)
         if not found:
-            others = callers(Language.RUST, builds.read(tree.source / function.path), simple)
+            others = callers(Language.RUST, builds.read(tree.source, function.path), simple)
             found = naming(Language.RUST, files, others) if others else ()
         ids = (self._identifier(tree, one.path, one.definition.name) for one in found)
         return tuple(dict.fromkeys(one for one in ids if one))[:MAX_TESTS]

@@ -52,7 +52,7 @@ class Project:
 
 def manifest(tree: Tree, root: str) -> dict[str, Any]:
     """Cargo.toml of this folder; empty when there is none that can be read."""
-    data = builds.read(tree.source / root / "Cargo.toml")
+    data = builds.read(tree.source, root, "Cargo.toml")
     try:
         return tomllib.loads(data.decode("utf-8", "replace")) if data else {}
     except (tomllib.TOMLDecodeError, RecursionError):
@@ -73,12 +73,12 @@ def find(tree: Tree, path: str) -> Project | None:
 
 def _with_tests(tree: Tree, path: str) -> str:
     """The file to compile: this one, or a neighbour with tests that declares it as a module."""
-    if b"#[test]" in builds.read(tree.source / path):
+    if b"#[test]" in builds.read(tree.source, path):
         return path
     stem = PurePosixPath(path).stem.encode()
     folder = tree.source / PurePosixPath(path).parent
     for neighbour in sorted(folder.glob("*.rs")):
-        text = builds.read(neighbour)
+        text = builds.read(tree.source, neighbour)
         if b"#[test]" in text and (b"mod " + stem + b";" in text or f'"{Path(path).name}"'.encode() in text):
             return neighbour.relative_to(tree.source).as_posix()
     return path

@@ -58,7 +58,9 @@ class Found:
         default_factory=list
     )  # annotations inside the declaration that the signature leaves out
     declaration: Node | None = None  # where the signature begins, when not at `node`
-    body_from: Node | None = None  # where the signature ends, when before `body` (member initialisers) or without it
+    body_from: Node | None = (
+        None  # where the signature ends, when before `body` (member initialisers) or without it
+    )
     is_stub: bool = False
     is_test: bool = False
     is_test_case: bool = False

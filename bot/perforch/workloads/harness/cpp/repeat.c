@@ -1,5 +1,9 @@
 /* Preloaded into a test program: calls its main PERFORCH_REPEAT times and then writes an end mark, so that a program that leaves early
- * with status 0 is told from one whose main returned. Works where the C library starts programs through __libc_start_main. */
+ * with status 0 is told from one whose main returned. Works where the C library starts programs through __libc_start_main.
+ *
+ * With PERFORCH_RECORD it notes instead which programs of the tree a test command starts: one record a program, its fields ended by
+ * NUL (magic, program, working directory, number of arguments, arguments, number of variables, variables). With PERFORCH_DRY as well,
+ * those programs end with status 0 before any of their code has run. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -57,9 +61,43 @@ static int repeated(int argc, char **argv, char **envp) {
     return 0;
 }
 
+static void put(char *buffer, size_t *size, size_t room, const char *text) {
+    size_t length = strlen(text) + 1;
+    if (*size + length <= room) memcpy(buffer + *size, text, length);
+    *size += length;
+}
+
+static void record(const char *file, int argc, char **argv) {
+    static char buffer[1 << 18];
+    char path[4096], folder[4096], number[16];
+    size_t size = 0, room = sizeof buffer;
+    ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
+    if (length <= 0 || !getcwd(folder, sizeof folder)) return;
+    path[length] = 0;
+    if (strncmp(path, "/src/", 5) && strncmp(path, "/out/", 5)) return;
+    put(buffer, &size, room, "perforch");
+    put(buffer, &size, room, path);
+    put(buffer, &size, room, folder);
+    snprintf(number, sizeof number, "%d", argc > 0 ? argc - 1 : 0);
+    put(buffer, &size, room, number);
+    for (int i = 1; i < argc; i++) put(buffer, &size, room, argv[i]);
+    int count = 0;
+    while (environ[count]) count++;
+    snprintf(number, sizeof number, "%d", count);
+    put(buffer, &size, room, number);
+    for (int i = 0; i < count; i++) put(buffer, &size, room, environ[i]);
+    int target = size <= room ? open(file, O_WRONLY | O_CREAT | O_APPEND, 0600) : -1;
+    if (target >= 0) {
+        if (write(target, buffer, size) < 0) _exit(97);
+        close(target);
+    }
+    if (getenv("PERFORCH_DRY")) _exit(0);
+}
+
 int __libc_start_main(main_type main, int argc, char **argv, void (*init)(void), void (*fini)(void), void (*rtld_fini)(void),
                       void *stack_end) {
     start_type start = (start_type)dlsym(RTLD_NEXT, "__libc_start_main");
+    if (getenv("PERFORCH_RECORD")) record(getenv("PERFORCH_RECORD"), argc, argv);
     if (!getenv("PERFORCH_MARK")) return start(main, argc, argv, init, fini, rtld_fini, stack_end);
     program = main;
     return start(repeated, argc, argv, init, fini, rtld_fini, stack_end);

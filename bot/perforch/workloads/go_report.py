@@ -1,0 +1,69 @@
+"""What a Go test binary says, as outcomes of its top-level tests."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from perforch.workloads import builds
+from perforch.workloads.text import trimmed
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from perforch.sandbox.spec import Completed
+    from perforch.workloads.model import TestOutcome
+
+_LINE = re.compile(r"^\x16?--- (PASS|FAIL|SKIP|BENCH): (\S+)")
+_STARTED = re.compile(r"^\x16?=== (?:RUN|CONT|PAUSE|NAME)\s+(\S+)")
+_MEASURED = re.compile(r"^(Benchmark\w+)\S*\s+\d+\s+[\d.]+ ns/op")
+_WORDS: dict[str, TestOutcome] = {"PASS": "passed", "FAIL": "failed", "SKIP": "skipped", "BENCH": "passed"}
+
+
+def outcomes(
+    done: Completed, names: Sequence[str]
+) -> tuple[dict[str, TestOutcome], dict[str, tuple[str, str]], tuple[str, ...]]:
+    """Outcomes of top-level tests from the verbose log, what the failed ones said, and the tests a crash left unreached."""
+    reported: dict[str, TestOutcome] = {}
+    said: dict[str, list[str]] = {}
+    current = ""
+    for line in done.stdout.decode("utf-8", "replace").splitlines():
+        measured = _MEASURED.match(line)
+        if measured and measured.group(1) in names:
+            current = measured.group(1)
+            reported.setdefault(current, "passed")
+            continue
+        started = _STARTED.match(line)
+        if started:
+            current = started.group(1).split("/")[0]
+            continue
+        ended = _LINE.match(line)
+        name = ended.group(2).partition("/")[0].partition("-")[0] if ended else ""
+        if ended and name in names and (name == ended.group(2) or name.startswith("Benchmark")):
+            current = name
+            outcome = _WORDS[ended.group(1)]
+            reported[current] = "failed" if reported.get(current) == "failed" else outcome
+            continue
+        if current and len(said.setdefault(current, [])) < 200:
+            said[current].append(line)
+    missing = [name for name in names if name not in reported]
+    # The runtime reports the failure of the test that panics before the process ends.
+    blamed = current in missing or reported.get(current) == "failed"
+    crashed = "" if not missing else current if blamed else missing[0]
+    found = dict(reported)
+    if crashed:
+        found[crashed] = "failed"
+    told: dict[str, tuple[str, str]] = {}
+    for name, outcome in found.items():
+        if outcome == "failed":
+            words = trimmed("\n".join(said.get(name, []))).strip()
+            error = trimmed(done.stderr) if name == crashed else ""
+            ended_early = builds.how_it_ended(done) if name == crashed and not error else ""
+            first = next(
+                (line for line in error.splitlines() if line.startswith(("panic:", "fatal error:"))), ""
+            )
+            message = (
+                "\n".join(part for part in (words, first, ended_early) if part) or error or "the test failed"
+            )
+            told[name] = (message, error)
+    return found, told, tuple(name for name in missing if name != crashed)
