@@ -1,9 +1,10 @@
 """The engine and other decision rules on real runs, side by side: identical programs, and a work loop with 5 % and 10 % less work.
 
-    uv run python benchmarks/measure_live.py [--same 300] [--different 100] [--load 3]
+    uv run python benchmarks/measure_live.py [--same 300] [--different 100] [--load 3] [--record FILE]
 
-`--load` keeps so many CPUs busy meanwhile. The first table is the engine as users run it: claims, lower bounds above the true ratio, pairs,
-seconds. The second puts the decision rules of other tools beside it, in the same minutes: after every decision both programs run
+`--load` keeps so many CPUs busy meanwhile. `--record` appends every decision to a file at once, and goes on from what is there.
+The first table is the engine as users run it: claims, lower bounds above the true ratio, pairs, seconds.
+The second puts the decision rules of other tools beside it, in the same minutes: after every decision both programs run
 again in blocks, as those tools run them, on the same CPU and timed by the same task-clock, which favours them: they use elapsed time.
 hyperfine and pyperf are also judged by elapsed time; hyperfine itself runs where it is installed.
 The true ratio is that of the loop counts; start-up (under a millisecond) dilutes it by less than 1 %.
@@ -19,7 +20,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import mean
 
@@ -30,7 +31,7 @@ from rich.table import Table
 
 from perforch.measure import machine, perf
 from perforch.measure.compare import compare
-from perforch.measure.model import Comparison, Decision
+from perforch.measure.model import Decision
 from perforch.measure.pairs import seed_env
 from perforch.measure.session import Session
 from perforch.result import Metric
@@ -65,20 +66,17 @@ class Loop:
         return Launch(argv=self.argv, env={**os.environ, **seed_env(seed)}, limits=Limits(wall_seconds=60))
 
 
-@dataclass
-class Score:
-    """Claims and cost of one rule at one effect."""
+@dataclass(frozen=True)
+class Outcome:
+    """One decision of ours, and those of other rules in the same minute (claim, runs, seconds)."""
 
-    decisions: int = 0
-    claims: int = 0
-    runs: int = 0
-    seconds: float = 0.0
-
-    def add(self, claim: bool, runs: int, seconds: float) -> None:
-        self.decisions += 1
-        self.claims += claim
-        self.runs += runs
-        self.seconds += seconds
+    label: str
+    decision: str
+    reason: str
+    low: float | None
+    pairs: int
+    seconds: float
+    others: dict[str, tuple[bool, int, float]] = field(default_factory=dict)
 
 
 @dataclass
@@ -88,11 +86,10 @@ class Effect:
     label: str
     share: float
     count: int
-    found: list[Comparison] = field(default_factory=list)
-    scores: dict[str, Score] = field(default_factory=dict)
+    outcomes: list[Outcome] = field(default_factory=list)
 
-    def score(self, name: str) -> Score:
-        return self.scores.setdefault(name, Score())
+    def claims(self, decision: Decision) -> int:
+        return sum(outcome.decision == decision for outcome in self.outcomes)
 
 
 def blocks(session: Session, sides: tuple[Loop, Loop]) -> np.ndarray:
@@ -105,16 +102,18 @@ def blocks(session: Session, sides: tuple[Loop, Loop]) -> np.ndarray:
     return np.array(rows)
 
 
-def others(effect: Effect, values: np.ndarray) -> None:
+def others(values: np.ndarray) -> dict[str, tuple[bool, int, float]]:
     """Apply every rule to the first runs of the blocks."""
+    found = {}
     for label, (rule, size) in measure.OTHERS.items():
         for place, clock in enumerate(("CPU time", "elapsed")):
             before, after = values[:, place, :size]
             claim = bool(rule(before[None, :], after[None, :])[0])
-            effect.score(f"{label}, {clock}").add(claim, 2 * size, float(values[:, 1, :size].sum()) / 1000)
+            found[f"{label}, {clock}"] = (claim, 2 * size, float(values[:, 1, :size].sum()) / 1000)
+    return found
 
 
-def hyperfine(effect: Effect, sides: tuple[Loop, Loop], cpus: tuple[int, ...]) -> None:
+def hyperfine(sides: tuple[Loop, Loop], cpus: tuple[int, ...]) -> tuple[bool, int, float]:
     """hyperfine with one warm-up and ten runs a side: a claim where "N times faster" excludes 1 by its own spread."""
     commands = [" ".join(side.argv) for side in sides]
     with tempfile.NamedTemporaryFile(suffix=".json") as file:
@@ -126,22 +125,22 @@ def hyperfine(effect: Effect, sides: tuple[Loop, Loop], cpus: tuple[int, ...]) -
         seconds = time.monotonic() - began
         results = json.loads(Path(file.name).read_text())["results"]
     before, after = (np.array(result["times"])[None, :] for result in results)
-    effect.score(TOOL).add(bool(measure.hyperfine(before, after)[0]), 22, seconds)
+    return bool(measure.hyperfine(before, after)[0]), 22, seconds
 
 
-def run(effect: Effect, program: Path, beside: int) -> None:
+def decide(effect: Effect, program: Path, beside: bool) -> Outcome:
     sides = Loop(program, WORK), Loop(program, int(WORK * effect.share))
-    for number in range(effect.count):
-        began = time.monotonic()
-        found = compare(*sides, metric=Metric.TIME, acceptance=Acceptance(), only_faster=True, weigh=False)
-        claim = found.decision is Decision.FASTER
-        effect.score(OURS).add(claim, 2 * len(found.pairs) + 2, time.monotonic() - began)
-        effect.found.append(found)
-        if number < beside:
-            with Session() as session:
-                others(effect, blocks(session, sides))
-                if shutil.which("hyperfine"):
-                    hyperfine(effect, sides, session.plan.measuring)
+    found = compare(*sides, metric=Metric.TIME, acceptance=Acceptance(), only_faster=True, weigh=False)
+    low = found.estimates[Metric.TIME].low if Metric.TIME in found.estimates else None
+    rivals = {}
+    if beside:
+        with Session() as session:
+            rivals = others(blocks(session, sides))
+            if shutil.which("hyperfine"):
+                rivals[TOOL] = hyperfine(sides, session.plan.measuring)
+    return Outcome(
+        effect.label, found.decision.value, found.reason, low, len(found.pairs), found.seconds, rivals
+    )
 
 
 def first_table(effects: list[Effect]) -> Table:
@@ -158,17 +157,17 @@ def first_table(effects: list[Effect]) -> Table:
     ):
         table.add_column(column, justify="left" if column == "programs" else "right")
     for effect in effects:
-        lows = [c.estimates[Metric.TIME].low for c in effect.found if c.decision is Decision.FASTER]
-        low = f"{np.median([value for value in lows if value]):.3f} / {1 / effect.share:.3f}" if lows else "-"
+        truth = 1 / effect.share
+        lows = [outcome.low or 1 for outcome in effect.outcomes if outcome.decision == Decision.FASTER]
         table.add_row(
             effect.label,
-            str(effect.count),
-            str(sum(c.decision is Decision.FASTER for c in effect.found)),
-            str(sum(c.decision is Decision.SLOWER for c in effect.found)),
-            str(sum(1 for value in lows if value and value > 1 / effect.share)),
-            low,
-            f"{mean(len(c.pairs) for c in effect.found):.1f}",
-            f"{effect.scores[OURS].seconds / effect.count:.2f}",
+            str(len(effect.outcomes)),
+            str(effect.claims(Decision.FASTER)),
+            str(effect.claims(Decision.SLOWER)),
+            str(sum(1 for value in lows if value > truth)),
+            f"{np.median(lows):.3f} / {truth:.3f}" if lows else "-",
+            f"{mean(outcome.pairs for outcome in effect.outcomes):.1f}",
+            f"{mean(outcome.seconds for outcome in effect.outcomes):.2f}",
         )
     return table
 
@@ -181,13 +180,25 @@ def second_table(effects: list[Effect]) -> Table:
     for effect in effects:
         table.add_column(effect.label, justify="right")
         table.add_column("runs / s", justify="right")
-    for name in effects[0].scores:
-        cells = []
+    names = dict.fromkeys(
+        name for effect in effects for outcome in effect.outcomes for name in outcome.others
+    )
+    for name in (OURS, *names):
+        cells: list[str] = []
         for effect in effects:
-            score = effect.scores[name]
+            rows = [
+                (outcome.decision == Decision.FASTER, 2 * outcome.pairs + 2, outcome.seconds)
+                if name == OURS
+                else outcome.others[name]
+                for outcome in effect.outcomes
+                if outcome.others and (name == OURS or name in outcome.others)
+            ]
+            if not rows:
+                cells += ["-", "-"]
+                continue
             cells += [
-                f"{score.claims}/{score.decisions}",
-                f"{score.runs / score.decisions:.0f} / {score.seconds / score.decisions:.2f}",
+                f"{sum(claim for claim, _, _ in rows)}/{len(rows)}",
+                f"{mean(runs for _, runs, _ in rows):.0f} / {mean(seconds for _, _, seconds in rows):.2f}",
             ]
         table.add_row(name, *cells)
     return table
@@ -201,12 +212,17 @@ def main() -> None:
     parser.add_argument("--different", type=int, default=100)
     parser.add_argument("--beside", type=int, default=100, help="decisions a kind that other rules take too")
     parser.add_argument("--load", type=int, default=0, help="busy loops meanwhile")
+    parser.add_argument("--record", type=Path, help="file of decisions, one JSON document a line; continued")
     options = parser.parse_args()
     effects = [
         Effect("identical", 1.0, options.same),
         Effect("5 % less work", 0.95, options.different),
         Effect("10 % less work", 0.9, options.different),
     ]
+    if options.record and options.record.exists():
+        known = [Outcome(**json.loads(line)) for line in options.record.read_text().splitlines()]
+        for effect in effects:
+            effect.outcomes = [outcome for outcome in known if outcome.label == effect.label][: effect.count]
     busy = [
         subprocess.Popen(("nice", "-n", "5", "sh", "-c", "while :; do :; done")) for _ in range(options.load)
     ]
@@ -216,7 +232,12 @@ def main() -> None:
             (Path(folder) / "loop.c").write_text(SOURCE)
             subprocess.run(("gcc", "-O1", "-o", program, f"{program}.c"), check=True)
             for effect in effects:
-                run(effect, program, options.beside)
+                while len(effect.outcomes) < effect.count:
+                    outcome = decide(effect, program, len(effect.outcomes) < options.beside)
+                    effect.outcomes.append(outcome)
+                    if options.record:
+                        with options.record.open("a") as file:
+                            print(json.dumps(asdict(outcome)), file=file)
     finally:
         for process in busy:
             process.kill()
@@ -227,11 +248,12 @@ def main() -> None:
         f"{options.load} CPUs kept busy, load average {os.getloadavg()[1]:.1f} over five minutes at the end"
     )
     console.print(first_table(effects))
-    console.print(second_table(effects))
+    if any(outcome.others for effect in effects for outcome in effect.outcomes):
+        console.print(second_table(effects))
     for effect in effects:
-        for found in effect.found:
-            if found.decision is Decision.INCONCLUSIVE:
-                console.print(f"{effect.label}, inconclusive: {found.reason}")
+        for outcome in effect.outcomes:
+            if outcome.decision == Decision.INCONCLUSIVE:
+                console.print(f"{effect.label}, inconclusive: {outcome.reason}")
 
 
 if __name__ == "__main__":
