@@ -252,6 +252,21 @@ HONEST = [
     (
         "rust",
         RUST,
+        "fn f(xs: &[i64]) -> i64 {\n    let mut n = 0;\n    for x in xs { _ = x; n += x; }\n    n\n}\n",
+    ),
+    (
+        "go",
+        GO,
+        "func f(xs []int) int {\n\tvar n, x int\n\tfor len(xs) > 0 {\n\t\t_, x = next(xs)\n\t\tn += x\n\t}\n\treturn n\n}\n",
+    ),
+    (
+        "go",
+        GO,
+        "func f(xs []int) (out []int, n int) {\n\tout = make([]int, 9)\n\tout[0], n = xs[0], 1\n\treturn\n}\n",
+    ),
+    (
+        "rust",
+        RUST,
         "fn f(xs: &[i64]) -> i64 {\n    let mut best = 0;\n    if let Some(first) = xs.first() { best = *first; }\n    match best { n if n > 3 => n, other => other }\n}\n",
     ),
 ]

@@ -154,6 +154,9 @@ def own_names(language: Language, root: Node) -> tuple[set[str], set[str]]:
         if node.type in rules.parameters:
             nested = not outermost and _is_nested(node, root)
             names = set(_declared(node, rules))
+            if language is Language.GO and _is_result(node):
+                inside |= names
+                continue
             kind = node.child_by_field_name("type")
             fixed = language is Language.JAVA and kind is not None and text(kind) in _IMMUTABLE
             alias = not fixed and (not rules.by_value or "&" in text(node) or "*" in text(node))
@@ -163,6 +166,13 @@ def own_names(language: Language, root: Node) -> tuple[set[str], set[str]]:
         if node.type == "global_statement":
             inside -= {text(child) for child in node.named_children}
     return inside, shared - inside
+
+
+def _is_result(node: Node) -> bool:
+    """Is this parameter of Go one that the function returns?"""
+    group = node.parent
+    owner = None if group is None else group.parent
+    return owner is not None and owner.child_by_field_name("result") == group
 
 
 def _is_nested(node: Node, root: Node) -> bool:
@@ -219,7 +229,7 @@ def written(language: Language, code: str) -> frozenset[str]:
     for node in walk(root):
         for target, direct in _targets(language, node, rules):
             name, member = _place(target, rules)
-            if not name or (name in inside and name not in _SELF):
+            if not name or name == "_" or (name in inside and name not in _SELF):
                 continue
             if direct and not member and (name in shared or name in _SELF):
                 continue  # a parameter is given another value: the caller does not see it
