@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from perforch.result import Environment
 
 EXIT_CODES = {"faster": 0, "no_change": 10, "slower": 11, "inconclusive": 12}
+_BYTECODE = "/perforch/bytecode"  # inside the sandbox
 _WARMING = {"java"}  # programs that use several CPUs by themselves
 
 
@@ -57,10 +58,11 @@ class CommandLine:
 
 @dataclass(frozen=True, slots=True)
 class SandboxedLine:
-    """The same inside the sandbox, with the current directory mounted read-only."""
+    """The same inside the sandbox, with the current directory mounted read-only, so byte code beside the sources could never be renewed."""
 
     argv: tuple[str, ...]
     sandbox: Any
+    bytecode: Path
 
     def launch(self, seed: int) -> Any:
         """A fresh start with this seed."""
@@ -75,8 +77,8 @@ class SandboxedLine:
             Command(
                 argv=(*prefix, *self.argv),
                 cwd=SOURCE,
-                env=seed_env(seed),
-                mounts=(Mount(Path.cwd(), SOURCE),),
+                env={"PYTHONPYCACHEPREFIX": _BYTECODE, **seed_env(seed)},
+                mounts=(Mount(Path.cwd(), SOURCE), Mount(self.bytecode, _BYTECODE, writable=True)),
                 limits=Limits(wall_seconds=3600),
             )
         )
@@ -220,13 +222,16 @@ def split(command: str, option: str) -> tuple[str, ...]:
 def _launchers(
     lines: dict[str, tuple[str, ...]], sandbox: str, stack: ExitStack
 ) -> tuple[str, dict[str, Launcher]]:
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="perforch-bench-")))
+    caches = {side: folder / side for side in lines}
     if sandbox == "required":
         from perforch.sandbox import open_sandbox
 
+        for cache in caches.values():
+            cache.mkdir()
         inside = open_sandbox("required")
-        return inside.level, {side: SandboxedLine(argv, inside) for side, argv in lines.items()}
-    caches = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="perforch-bench-")))
-    return "none", {side: CommandLine(argv, caches / side) for side, argv in lines.items()}
+        return inside.level, {side: SandboxedLine(argv, inside, caches[side]) for side, argv in lines.items()}
+    return "none", {side: CommandLine(argv, caches[side]) for side, argv in lines.items()}
 
 
 class progress_bar:
