@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from perforch.changes.function import Function
+from perforch.measure.instructions import VALGRIND, parse_valgrind
 from perforch.result import Language
 from perforch.sandbox import open_sandbox
-from perforch.workloads.model import Tree
+from perforch.workloads.model import REPORTING, Tree
 from perforch.workloads.options import Options
 from perforch.workloads.rust import RustRunner, discover
 
@@ -175,3 +177,20 @@ def test_an_uncallable_test_is_repeated_by_processes(sandbox: Sandbox, tmp_path:
     timed = runner.timed(only, ["sums::tests::panics"], min_ms=5)
     assert timed is not None
     assert sandbox.run(timed.command).ok
+
+
+def test_a_wrapper_sees_the_program_and_not_the_shell_alone(sandbox: Sandbox, tmp_path: Path) -> None:
+    slow, fast = tree(tmp_path / "slow", SLOW), tree(tmp_path / "fast", FAST)
+    runner = found(sandbox, slow)
+    counts = []
+    for side in (slow, fast):
+        timed = runner.timed(side, ["stock_room::tests::large"], repeat=1)
+        assert timed is not None
+        env = {**timed.command.env, REPORTING: "1"}
+        done = sandbox.run(replace(timed.command, argv=(*VALGRIND, *timed.command.argv), env=env))
+        assert done.ok
+        counts.append(parse_valgrind(done.stderr.decode()))
+    before, after = counts
+    assert before is not None
+    assert after is not None
+    assert before > 2 * after

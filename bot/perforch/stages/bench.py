@@ -12,6 +12,7 @@ from perforch.measure.compare import compare
 from perforch.measure.model import Decision
 from perforch.measure.pairs import seed_env
 from perforch.result import Canaries, Measurement, Metric
+from perforch.workloads.model import REPORTING
 
 if TYPE_CHECKING:
     from perforch.measure.model import Comparison, Estimate
@@ -60,7 +61,8 @@ class _Launcher:
         """The same below another program, such as valgrind."""
         command = self.timed.command
         argv = (*prefix, *command.argv)
-        return self.sandbox.launch(replace(command, argv=argv, env={**command.env, **seed_env(seed)}))
+        env = {**command.env, **seed_env(seed), **({REPORTING: "1"} if prefix else {})}
+        return self.sandbox.launch(replace(command, argv=argv, env=env))
 
 
 class Bench:

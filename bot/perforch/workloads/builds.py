@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from perforch.sandbox import reader
 from perforch.sandbox.spec import OUTPUT, SOURCE, Command, Limits, Mount
 from perforch.workloads import repeat, trees
+from perforch.workloads.model import REPORTING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -24,6 +25,9 @@ HARNESS = "/perforch/harness"  # what ships with perforch and what is built from
 BUILD_LIMITS = Limits(wall_seconds=600.0, memory_bytes=4 * 1024**3)
 MOST = 200_000_000  # repetitions: compiled tests may take nanoseconds
 END = "${TMPDIR:-$HOME}/perforch-end"
+# What timed programs print is thrown away. Where a wrapper such as valgrind reports on standard error, that is kept.
+QUIET = f'exec 3>/dev/null; [ -z "${REPORTING}" ] || exec 3>&2'
+AWAY = ">/dev/null 2>&3 3>&-"
 
 _edited: set[Path] = set()
 _guard = threading.Lock()
@@ -108,8 +112,8 @@ def script(
     """
     words = " ".join(f"{name}={shlex.quote(value)}" for name, value in (env or {}).items())
     prefix = f"env {words} " if words else ""
-    lines = [f'e="{END}"', 'rm -f "$e"']
-    lines += [f"{prefix}{shlex.join(command)} >/dev/null 2>&1 || exit $?" for command in commands]
+    lines = [QUIET, f'e="{END}"', 'rm -f "$e"']
+    lines += [f"{prefix}{shlex.join(command)} {AWAY} || exit $?" for command in commands]
     if ends:
         lines += [
             "n=0",

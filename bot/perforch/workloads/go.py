@@ -253,11 +253,11 @@ class GoRunner:
         return {place: code.encode()}
 
     def _timed_command(self, build: Build, wanted: Mapping[str, Sequence[str]], times: int) -> Command:
-        lines = []
+        lines = [builds.QUIET]
         for package, names in wanted.items():
             command = (build.binaries[package], *_repeated(names, times))
             folder = f"{self._module.home}/{self._module.folder(package)}"
-            lines.append(f"cd {shlex.quote(folder)} && {shlex.join(command)} >/dev/null 2>&1 || exit $?")
+            lines.append(f"cd {shlex.quote(folder)} && {shlex.join(command)} {builds.AWAY} || exit $?")
         env = {"PERFORCH_REPEAT": str(times), "PERFORCH_MARK": "timed"}
         return self._command(build, ("/bin/sh", "-c", "\n".join(lines)), self._module.home, env)
 

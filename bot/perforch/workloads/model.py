@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from perforch.sandbox.spec import Command
 
 TestOutcome = Literal["passed", "failed", "skipped"]
+# Set where a timed command runs below a program that reports on standard error: the command leaves that open then.
+REPORTING = "PERFORCH_REPORTING"
 
 
 @dataclass(frozen=True, slots=True)
