@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from perforch.changes.function import Function
+from perforch.errors import ToolMissingError
 from perforch.result import Language
 from perforch.sandbox import open_sandbox
+from perforch.settings import LanguageSettings
 from perforch.workloads.cpp import CppRunner, discover
 from perforch.workloads.model import Tree
 from perforch.workloads.options import Options
@@ -106,8 +108,10 @@ def function() -> Function:
     )  # fmt: skip
 
 
-def found(sandbox: Sandbox, of: Tree, options: Options | None = None) -> CppRunner:
-    runner = discover(sandbox, None, of, "src/repeats.cpp", options or Options())
+def found(
+    sandbox: Sandbox, of: Tree, options: Options | None = None, settings: LanguageSettings | None = None
+) -> CppRunner:
+    runner = discover(sandbox, settings, of, "src/repeats.cpp", options or Options())
     assert runner is not None
     return runner
 
@@ -179,12 +183,96 @@ def test_make_finds_the_program_that_its_target_runs(sandbox: Sandbox, tmp_path:
     head = planted(tmp_path / "head", SLOW, files)
     runner = found(sandbox, head)
     assert runner.name == "make"
-    assert runner.test(head).outcomes == {"repeats_test": "passed"}
+    assert runner.test(head).outcomes == {"repeats_test": "passed", "make test": "passed"}
     named = runner.tests_naming(head, function())
     assert named == ("repeats_test",)
     timed = runner.timed(head, named, min_ms=20)
     assert timed is not None
     assert sandbox.run(timed.command).ok
+
+
+MIXED = """all: repeats_test
+gen: tests/gen.cpp
+\t$(CXX) -o $@ $<
+sizes.h: gen
+\t./gen > $@
+repeats_test: tests/repeats_test.cpp src/repeats.cpp sizes.h
+\t$(CXX) -std=c++17 -O2 -I. -Iinclude -o $@ tests/repeats_test.cpp src/repeats.cpp
+check: repeats_test
+\tLIMIT=3000 ./repeats_test --quick < tests/in.txt > out.txt
+\tdiff out.txt tests/expected.txt
+"""
+READS = """
+#include "repeats.hpp"
+#include "sizes.h"
+#include <cstdlib>
+#include <iostream>
+int main(int argc, char** argv) {
+    std::vector<int> v;
+    for (int i; std::cin >> i;) v.push_back(i);
+    if (argc != 2 || v.size() != SIZE || !getenv("LIMIT")) return 4;
+    for (int i = 0; i < atoi(getenv("LIMIT")); ++i) v.push_back(100 + i);
+    std::cout << stock::repeats(v) << std::endl;
+}
+"""
+MIXED_FILES = {
+    "Makefile": MIXED, "tests/repeats_test.cpp": READS, "tests/in.txt": "1 2 1\n", "tests/expected.txt": "1\n",
+    "tests/gen.cpp": '#include <cstdio>\nint main() { puts("#define SIZE 3"); }\n',
+}  # fmt: skip
+
+
+def test_make_with_arguments_input_and_expected_output(sandbox: Sandbox, tmp_path: Path) -> None:
+    slow = planted(tmp_path / "slow", SLOW, MIXED_FILES)
+    runner = found(sandbox, slow)
+    name = "repeats_test --quick < in.txt"
+    assert runner.test(slow).outcomes == {name: "passed", "make check": "passed"}
+    assert runner.tests_naming(slow, function()) == (name,)
+    timed = runner.timed(slow, [name], min_ms=20)
+    assert timed is not None
+    assert timed.repeat > 1
+    assert sandbox.run(timed.command).ok
+    # Only the comparison with the expected output sees this one.
+    wrong = planted(tmp_path / "wrong", "return v.size();", MIXED_FILES)
+    report = runner.test(wrong)
+    assert report.outcomes == {name: "passed", "make check": "failed"}
+    assert "1c1" in report.failures[0].trace + report.failures[0].message
+
+
+def test_configured_build_and_test_commands(sandbox: Sandbox, tmp_path: Path) -> None:
+    script = "#!/bin/sh\nset -e\n./o/checks fast\n./o/checks\n"
+    build = "mkdir -p o && g++ -O2 -Iinclude -o o/checks tests/repeats_test.cpp src/repeats.cpp"
+    settings = LanguageSettings(build=["sh", "-c", build], test=["sh", "./run.sh"])
+    head = planted(tmp_path / "head", SLOW, {"run.sh": script, "tests/repeats_test.cpp": MAIN})
+    runner = found(sandbox, head, settings=settings)
+    assert runner.name == "configured"
+    whole = "sh ./run.sh"
+    assert runner.test(head).outcomes == {"o/checks fast": "passed", "o/checks": "passed", whole: "passed"}
+    named = runner.tests_naming(head, function())
+    assert named == ("o/checks fast", "o/checks")
+    timed = runner.timed(head, named, min_ms=20)
+    assert timed is not None
+    assert sandbox.run(timed.command).ok
+    assert timed.description.startswith(f"sh -c '{build}' && {whole}")
+    wrong = planted(
+        tmp_path / "wrong", "return v.size();", {"run.sh": script, "tests/repeats_test.cpp": MAIN}
+    )
+    assert set(runner.test(wrong).failed) == {"o/checks fast", "o/checks", whole}
+    broken = planted(
+        tmp_path / "broken", "return v.none;", {"run.sh": script, "tests/repeats_test.cpp": MAIN}
+    )
+    report = runner.test(broken)
+    assert not report.built
+    assert "no member named" in report.failures[0].message
+
+
+def test_a_configured_command_that_is_not_there_names_its_key(sandbox: Sandbox, tmp_path: Path) -> None:
+    head = planted(tmp_path / "head", SLOW, {"tests/repeats_test.cpp": MAIN})
+    for settings, key in (
+        (LanguageSettings(build=["no-such-tool"]), "build"),
+        (LanguageSettings(test=["no-such-tool"]), "test"),
+    ):
+        with pytest.raises(ToolMissingError, match=f"languages.cpp.{key} in .*no-such-tool is not installed"):
+            found(sandbox, head, settings=settings).test(head)
 
 
 def test_a_main_that_cannot_be_called_twice_is_repeated_by_processes(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from typing import TYPE_CHECKING
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,7 +11,20 @@ from hypothesis import strategies as st
 from perforch.languages import syntax
 from perforch.result import Language
 from perforch.sandbox.spec import Completed
-from perforch.workloads import cpp_project, cpp_report, java_project, java_report, rust_repeat, rust_report
+from perforch.settings import LanguageSettings
+from perforch.workloads import (
+    cpp_project,
+    cpp_record,
+    cpp_report,
+    java_project,
+    java_report,
+    rust_repeat,
+    rust_report,
+)
+from perforch.workloads.model import Failure, TestReport, Tree
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SUREFIRE = b"""<?xml version="1.0" encoding="UTF-8"?>
 <testsuite name="shop.StockTest" tests="4" errors="0" skipped="1" failures="1">
@@ -121,3 +135,37 @@ def test_leaving_a_java_test_by_exit() -> None:
     text = java_project.without_exit(source)
     assert text.count(b"perforch.Harness.exit(0)") == 1
     assert text.count(b"System.exit(0)") == 1
+
+
+def test_records_of_started_programs_end_where_they_are_malformed() -> None:
+    one = b"\0".join([b"perforch", b"/src/a", b"/src", b"/src/in", b"1", b"-q", b"1", b"A=b c", b""])
+    assert cpp_record.noted(one + one[:-9]) == [("/src/a", "/src", "/src/in", ["-q"], ["A=b c"])]
+    assert cpp_record.noted(b"perforch\0/src/a\0/src\0\0many\0") == []
+
+
+def test_a_program_that_only_runs_inside_its_command_is_skipped() -> None:
+    alone = TestReport(True, {"a": "failed", "b": "passed"}, (Failure("a", "why"),))
+    report = cpp_report.beside(alone, "make test", ended())
+    assert report.outcomes == {"a": "skipped", "b": "passed", "make test": "passed"}
+    assert report.failures == ()
+    report = cpp_report.beside(alone, "make test", ended("no", code=2))
+    assert set(report.failed) == {"a", "make test"}
+    assert [failure.test for failure in report.failures] == ["a", "make test"]
+
+
+def test_configured_commands_of_cpp(tmp_path: Path) -> None:
+    (tmp_path / "CMakeLists.txt").write_text("project(a)\n")
+    tree = Tree(tmp_path, tmp_path, "a")
+
+    def project(**commands: list[str]) -> cpp_project.Project | None:
+        return cpp_project.find(tree, "src/a.cpp", LanguageSettings(**commands))
+
+    found = project(test=["ctest", "--test-dir", "out", "-R", "unit"])
+    assert found == cpp_project.Project("", "cmake", options=("-R", "unit"))
+    found = project(build=["cmake", "--build", "out"])
+    assert found is not None
+    assert found.test == ("ctest", "--test-dir", "out")
+    found = project(build=["x"], test=["y", "a b"])
+    assert found is not None
+    assert (found.configured, found.whole) == (True, "y 'a b'")
+    assert project() == cpp_project.Project("", "cmake")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from perforch.languages import syntax
 from perforch.result import Language
 from perforch.sandbox.spec import Command, Limits
-from perforch.workloads import builds, cpp_build, cpp_command, cpp_project, cpp_report
+from perforch.workloads import builds, cpp_build, cpp_command, cpp_project, cpp_record, cpp_report
 from perforch.workloads.model import ColdCheck, Failure, TestReport, TimedCommand
 from perforch.workloads.naming import callers, is_generic, naming
 from perforch.workloads.options import DEFAULT, Options
@@ -34,7 +34,7 @@ def discover(
     sandbox: Sandbox, settings: LanguageSettings | None, tree: Tree, path: str, options: Options = DEFAULT
 ) -> CppRunner | None:
     """A runner for the CMake project, Makefile or test files above `path`."""
-    project = cpp_project.find(tree, path)
+    project = cpp_project.find(tree, path, settings)
     return None if project is None else CppRunner(sandbox, settings, project, options)
 
 
@@ -97,7 +97,7 @@ class CppRunner:
             if program.cases:
                 ids += [case for case in program.cases if cpp_command.bare(case) in wanted or case in wanted]
                 continue
-            if cpp_command.bare(program.name) in wanted:
+            if not self._project.test and cpp_command.bare(program.name) in wanted:
                 ids.append(program.name)
                 continue
             for path in program.sources:
@@ -107,6 +107,8 @@ class CppRunner:
                 mentioned = syntax.identifiers(Language.CPP, text)
                 if mentioned & names and (not context or mentioned & context):
                     ids.append(program.name)
+        if not programs and self._project.configured:
+            return (self._project.whole,)  # what the command does is not known; it is the one test
         if not programs:
             ids = [one.name for one in cases] or [
                 test
@@ -121,7 +123,14 @@ class CppRunner:
         needed = tests is None or not set(tests) <= {one for program in build.programs for one in program.ids}
         if build.errors and (needed or not build.programs):
             return TestReport(built=False, outcomes={}, failures=build.errors)
-        return self._report(build, tests)
+        command = self._project.whole
+        if not command or (tests is not None and command not in tests):
+            return self._report(build, tests)
+        report = self._report(build, None if tests is None else [one for one in tests if one != command])
+        done = cpp_record.whole(
+            self._sandbox, self._project, tree, self._options.test_seconds + 2 * build.seconds
+        )
+        return cpp_report.beside(report, command, done)
 
     def _report(self, build: Build, tests: Sequence[str] | None) -> TestReport:
         outcomes: dict[str, TestOutcome] = {}
@@ -210,7 +219,7 @@ class CppRunner:
         return None
 
     def _count(self, build: Build, tests: Sequence[str], loop: bool, min_ms: float) -> int | None:
-        if not loop and any(program.may_exit for program in self._chosen(build, tests)):
+        if not loop and any(program.once for program in self._chosen(build, tests)):
             return None
         return builds.calibrated(
             self._sandbox, lambda times: self._timed_command(build, tests, times, loop=loop), min_ms
@@ -219,7 +228,7 @@ class CppRunner:
     def cold_check(self, tree: Tree, tests: Sequence[str], repeat: int) -> ColdCheck | None:
         """First against later calls of main, as the preloaded library saw them."""
         build = self._built(tree)
-        if any(program.may_exit for program in self._chosen(build, tests)):
+        if any(program.once for program in self._chosen(build, tests)):
             return None
         mark = secrets.token_hex(8)
         done = self._sandbox.run(self._timed_command(build, tests, max(2, repeat), mark=mark, cold=True))
@@ -259,7 +268,7 @@ class CppRunner:
 
     def _checked(self, build: Build, program: Program, chosen: tuple[str, ...]) -> Command:
         """One run that ends with status 97 when main did not return."""
-        words = shlex.join((*program.argv, *cpp_command.selection(program, chosen)))
+        words = cpp_command.line(program, chosen)
         if program.may_exit:
             return self._command(build, program, f"exec {words}", program.env)
         mark = secrets.token_hex(8)
@@ -280,22 +289,17 @@ class CppRunner:
         cold: bool = False,
     ) -> Command:
         mark = mark or secrets.token_hex(8)
-        lines = [f"rm -f {cpp_command.END}"]
+        lines = [builds.QUIET, f"rm -f {cpp_command.END}"]
         ends = 0
         for program in self._chosen(build, tests):
-            words = shlex.join(
-                (
-                    *program.argv,
-                    *cpp_command.selection(program, tuple(one for one in program.ids if one in tests)),
-                )
-            )
+            words = cpp_command.line(program, [one for one in program.ids if one in tests])
             own = " ".join(f"{name}={shlex.quote(value)}" for name, value in program.env.items())
             start = (
                 f"env {own} "
                 if program.may_exit
                 else f"{cpp_command.preloaded(mark, 1 if loop else times, cold=cold)} {own} "
             )
-            call = f"(cd {shlex.quote(program.cwd)} && exec {start}{words}) >/dev/null 2>&1 || exit $?"
+            call = f"(cd {shlex.quote(program.cwd)} && exec {start}{words}) {builds.AWAY} || exit $?"
             lines.append(f"i=0; while [ $i -lt {times} ]; do {call}; i=$((i+1)); done" if loop else call)
             if not program.may_exit:
                 ends += times if loop else 1
@@ -316,6 +320,7 @@ class CppRunner:
         if self._project.kind == "cmake":
             pattern = "|".join(re.escape(test) for test in tests[:5])
             return f"{where}cmake -S . -B build && cmake --build build && ctest --test-dir build -R '{pattern}'{times}"
-        if self._project.kind == "make":
-            return f"{where}make {self._project.target}  # {shown}{times}"
+        if self._project.test:
+            commands = " && ".join(filter(None, (shlex.join(self._project.build), self._project.whole)))
+            return f"{where}{commands}  # {shown}{times}"
         return f"{where}g++ -std=c++17 -O2 {shown} && ./a.out{times}"

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from perforch.errors import ToolMissingError
 from perforch.sandbox.spec import OUTPUT, SOURCE, Command, Mount
-from perforch.workloads import builds, cpp_project, cpp_report
+from perforch.workloads import builds, cpp_project, cpp_record, cpp_report
 from perforch.workloads.cpp_project import Build, Program
-from perforch.workloads.model import Failure
 
 if TYPE_CHECKING:
     from perforch.sandbox.spec import Completed, Sandbox
     from perforch.workloads.builds import Place
     from perforch.workloads.cpp_project import Project
-    from perforch.workloads.model import Tree
+    from perforch.workloads.model import Failure, Tree
 
 _HARNESS = Path(__file__).parent / "harness" / "cpp"
 _BUILD = f"{OUTPUT}/build"
@@ -59,12 +59,12 @@ def build(sandbox: Sandbox, project: Project, tree: Tree, place: Place) -> Build
     """Build everything that tests; nothing built is run, except to list the cases of a framework."""
     if project.kind == "cmake":
         made = _cmake(sandbox, project, tree, place)
-    elif project.kind == "make":
-        made = _make(sandbox, project, tree, place)
+    elif project.test:
+        made = cpp_record.build(sandbox, project, tree, place, preload(sandbox, place))
     else:
         made = _single(sandbox, project, tree, place)
-    programs = tuple(_listed(sandbox, place, program) for program in made.programs)
-    return Build(place, programs, made.errors)
+    programs = tuple(_listed(sandbox, made.place, program) for program in made.programs)
+    return replace(made, programs=programs)
 
 
 def _run(sandbox: Sandbox, place: Place, argv: tuple[str, ...], cwd: str) -> Completed:
@@ -91,7 +91,7 @@ def _cmake(sandbox: Sandbox, project: Project, tree: Tree, place: Place) -> Buil
     if not done.ok:
         return Build(place, errors=cpp_report.compiler_errors(done))
     targets = _targets(place)
-    listing = _run(sandbox, place, ("ctest", "--show-only=json-v1"), _BUILD)
+    listing = _run(sandbox, place, ("ctest", "--show-only=json-v1", *project.options), _BUILD)
     programs = _ctest(listing.stdout, targets, project, tree)
     if not programs:
         programs = [
@@ -150,42 +150,6 @@ def _ctest(stdout: bytes, targets: dict[str, tuple[str, ...]], project: Project,
     return programs
 
 
-def _make(sandbox: Sandbox, project: Project, tree: Tree, place: Place) -> Build:
-    dry = _run(sandbox, place, ("make", "-n", project.target), project.home)
-    lines = [
-        line.strip().lstrip("@-")
-        for line in dry.stdout.decode("utf-8", "replace").replace("\\\n", " ").split("\n")
-    ]
-    commands = []
-    for line in lines:
-        for part in re.split(r"&&|;", line):
-            words = part.split()
-            if (
-                words
-                and re.match(r"(\./)?[\w./-]*$", words[0])
-                and (words[0].startswith("./") or "/" in words[0])
-            ) and not words[0].startswith("/"):
-                commands.append(words)
-    names = list(dict.fromkeys(PurePosixPath(words[0]).as_posix() for words in commands))
-    done = _run(sandbox, place, ("make", "-j2", *names), project.home)
-    if not done.ok and b"No rule to make target" in done.stderr:
-        done = _run(sandbox, place, ("make", "-j2"), project.home)
-    if not done.ok:
-        return Build(place, errors=cpp_report.compiler_errors(done))
-    programs = []
-    files = builds.sources(tree, project.root, cpp_project.SUFFIXES)
-    for words in commands:
-        name = PurePosixPath(words[0]).as_posix()
-        sources = tuple(path for path in files if PurePosixPath(path).stem == PurePosixPath(name).name)
-        argv = (f"{project.home}/{name}", *words[1:])
-        leaves = not sources or cpp_project.may_exit([files[path] for path in sources])
-        programs.append(Program(name, argv, project.home, sources=sources, may_exit=leaves))
-    if not programs:
-        words_ = f"make {project.target} runs no program that could be found"
-        return Build(place, errors=(Failure("build", words_),))
-    return Build(place, tuple(programs))
-
-
 def _single(sandbox: Sandbox, project: Project, tree: Tree, place: Place) -> Build:
     programs: list[Program] = []
     errors: list[Failure] = []
@@ -220,7 +184,7 @@ def _single(sandbox: Sandbox, project: Project, tree: Tree, place: Place) -> Bui
 def _listed(sandbox: Sandbox, place: Place, program: Program) -> Program:
     """The program with the cases of its framework; entries that already choose one are left as they are."""
     where = program.argv[0]
-    if len(program.argv) > 1 or not where.startswith((OUTPUT + "/", SOURCE + "/")):
+    if len(program.argv) > 1 or program.given or not where.startswith((OUTPUT + "/", SOURCE + "/")):
         return program
     root, prefix = (place.output, OUTPUT) if where.startswith(OUTPUT + "/") else (place.source, SOURCE)
     data = builds.written(root, root / where.removeprefix(prefix + "/"), most=_MOST_BINARY)
@@ -244,7 +208,4 @@ def _listed(sandbox: Sandbox, place: Place, program: Program) -> Program:
             else said("--list-tests", "--verbosity", "quiet")
         )
         cases = cpp_report.catch_listed(listing.stdout)
-    return Program(
-        program.name, program.argv, program.cwd, framework if cases else "", program.sources, cases, program.env,
-        may_exit=program.may_exit,
-    )  # fmt: skip
+    return replace(program, framework=framework if cases else "", cases=cases)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import shlex
 from typing import TYPE_CHECKING
 
 from perforch.workloads import builds
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from perforch.workloads.cpp_project import Program
 
 END = "/tmp/perforch-end"  # inside the sandbox
@@ -22,7 +25,13 @@ def preloaded(mark: str, times: int, *, cold: bool = False) -> str:
     )
 
 
-def selection(program: Program, chosen: tuple[str, ...]) -> tuple[str, ...]:
+def line(program: Program, chosen: Sequence[str]) -> str:
+    """The program with its arguments, its choice of cases and its input, for a shell."""
+    words = shlex.join((*program.argv, *selection(program, chosen)))
+    return f"{words} <{shlex.quote(program.given)}" if program.given else words
+
+
+def selection(program: Program, chosen: Sequence[str]) -> tuple[str, ...]:
     """Arguments that make a framework run these cases only."""
     if program.framework == "gtest":
         return (f"--gtest_filter={':'.join(chosen)}", "--gtest_color=no")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+import shlex
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Literal
 
@@ -12,8 +13,9 @@ from perforch.sandbox.spec import SOURCE
 from perforch.workloads import builds
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    from perforch.settings import LanguageSettings
     from perforch.workloads.builds import Place
     from perforch.workloads.model import Failure, Tree
 
@@ -30,12 +32,30 @@ _FRAMEWORK_MAIN = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """A project in the repository; `tests` are the files with a main when no build system knows them."""
+    """A project in the repository.
+
+    Attributes:
+        tests: the files with a main when no build system knows them.
+        build, test: commands, of the configuration or of make; empty where the kind says what is done.
+        options: what the configuration gives ctest.
+    """
 
     root: str
-    kind: Literal["cmake", "make", "g++"]
+    kind: Literal["cmake", "make", "g++", "configured"]
     tests: tuple[str, ...] = ()
-    target: str = ""  # of make: "test" or "check"
+    build: tuple[str, ...] = ()
+    test: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+
+    @property
+    def configured(self) -> bool:
+        """Do the commands come from .github/perforch.yml?"""
+        return self.kind == "configured"
+
+    @property
+    def whole(self) -> str:
+        """Id of the test command as a whole; empty when there is none."""
+        return shlex.join(self.test)
 
     @property
     def home(self) -> str:
@@ -67,6 +87,12 @@ class Program:
     passes: str = ""
     fails: str = ""
     may_exit: bool = False  # its own text leaves by exit(0), or it cannot be preloaded
+    given: str = ""  # the file that is its standard input
+
+    @property
+    def once(self) -> bool:
+        """Does its main run only once in a process?"""
+        return self.may_exit or bool(self.given)
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -81,9 +107,44 @@ class Build:
     place: Place
     programs: tuple[Program, ...] = ()
     errors: tuple[Failure, ...] = ()
+    seconds: float = 0.0  # how long it took to make what a test command runs
 
 
-def find(tree: Tree, path: str) -> Project | None:
+def configured(settings: LanguageSettings | None, tree: Tree, path: str) -> Project | None:
+    """The project that the configuration describes; None when it says nothing."""
+    if settings is None or not (settings.build or settings.test):
+        return None
+    test, build = tuple(settings.test or ()), tuple(settings.build or ())
+    if build and not test:
+        # The build is theirs, the tests are where a build leaves them.
+        folder = re.search(r"(?:-B|--build|-C)[ =]?([\w./-]+)", " ".join(build))
+        where = folder[1] if folder else "build"
+        found = _nearest(tree, path)
+        test = found.test if found is not None and found.kind == "make" else ("ctest", "--test-dir", where)
+    elif not build and PurePosixPath(test[0]).name == "ctest":
+        found = _nearest(tree, path)
+        if found is not None and found.kind == "cmake":
+            return replace(found, options=_without(test[1:], ("--test-dir", "-C", "--build-config")))
+    return Project("", "configured", build=build, test=test)
+
+
+def _without(words: Sequence[str], pairs: Sequence[str]) -> tuple[str, ...]:
+    kept: list[str] = []
+    skip = False
+    for word in words:
+        if skip or word in pairs:
+            skip = not skip
+        elif not word.startswith(tuple(f"{one}=" for one in pairs)):
+            kept.append(word)
+    return tuple(kept)
+
+
+def find(tree: Tree, path: str, settings: LanguageSettings | None = None) -> Project | None:
+    """What the configuration says, else what is nearest."""
+    return configured(settings, tree, path) or _nearest(tree, path)
+
+
+def _nearest(tree: Tree, path: str) -> Project | None:
     """The outermost CMake project that reaches down to `path`, else the nearest Makefile with tests, else single test files."""
     folders = ["" if str(one) == "." else str(one) for one in PurePosixPath(path).parents]
     cmake = [
@@ -97,7 +158,7 @@ def find(tree: Tree, path: str) -> Project | None:
         for name in MAKEFILES:
             found = re.search(rb"(?m)^(test|check)\s*:", builds.read(tree.source, one, name))
             if found:
-                return Project(one, "make", target=found[1].decode())
+                return Project(one, "make", test=("make", found[1].decode()))
     for one in folders:
         tests = _single(tree, one, path)
         if tests:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from perforch.workloads.builds import how_it_ended
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from perforch.sandbox.spec import Completed
-    from perforch.workloads.model import TestOutcome
+    from perforch.workloads.model import TestOutcome, TestReport
 
 LEFT_EARLY = 97  # status of our script when main never returned
 _ERROR = re.compile(
@@ -61,6 +62,26 @@ def plain(test: str, done: Completed) -> Failure:
     else:
         message = text
     return Failure(test, trimmed(message, limit=1024), text)
+
+
+def beside(report: TestReport, command: str, done: Completed) -> TestReport:
+    """The report of single programs with the outcome of the command that starts them all.
+
+    A program that fails by itself where the command as a whole passes needs what only the command gives it: it is skipped.
+    """
+    outcomes, failures = dict(report.outcomes), list(report.failures)
+    if done.ok:
+        failures = []
+        outcomes = {test: "skipped" if one == "failed" else one for test, one in outcomes.items()}
+    else:
+        failures.append(plain(command, replace(done, stderr=done.stdout + b"\n" + done.stderr)))
+    return replace(
+        report,
+        outcomes={**outcomes, command: "passed" if done.ok else "failed"},
+        failures=tuple(failures),
+        stopped="" if done.ok else report.stopped or done.stopped,
+        seconds=report.seconds + done.seconds,
+    )
 
 
 def gtest_listed(stdout: bytes) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
  * with status 0 is told from one whose main returned. Works where the C library starts programs through __libc_start_main.
  *
  * With PERFORCH_RECORD it notes instead which programs of the tree a test command starts: one record a program, its fields ended by
- * NUL (magic, program, working directory, number of arguments, arguments, number of variables, variables). With PERFORCH_DRY as well,
+ * NUL (magic, program, working directory, standard input, number of arguments, arguments, number of variables, variables). With PERFORCH_DRY as well,
  * those programs end with status 0 before any of their code has run. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -69,15 +69,19 @@ static void put(char *buffer, size_t *size, size_t room, const char *text) {
 
 static void record(const char *file, int argc, char **argv) {
     static char buffer[1 << 18];
-    char path[4096], folder[4096], number[16];
+    char path[4096], folder[4096], input[4096], number[16];
     size_t size = 0, room = sizeof buffer;
     ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
     if (length <= 0 || !getcwd(folder, sizeof folder)) return;
     path[length] = 0;
     if (strncmp(path, "/src/", 5) && strncmp(path, "/out/", 5)) return;
+    ssize_t read = readlink("/proc/self/fd/0", input, sizeof input - 1);
+    input[read > 0 ? read : 0] = 0;
+    if (!strcmp(input, "/dev/null")) input[0] = 0;
     put(buffer, &size, room, "perforch");
     put(buffer, &size, room, path);
     put(buffer, &size, room, folder);
+    put(buffer, &size, room, input[0] == '/' || !input[0] ? input : "|");
     snprintf(number, sizeof number, "%d", argc > 0 ? argc - 1 : 0);
     put(buffer, &size, room, number);
     for (int i = 1; i < argc; i++) put(buffer, &size, room, argv[i]);
