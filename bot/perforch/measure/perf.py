@@ -18,6 +18,7 @@ INSTRUCTIONS = "instructions"
 _PARANOID = "/proc/sys/kernel/perf_event_paranoid"
 _REFUSED = re.compile(r"paranoid|permission|not permitted|EACCES|EPERM|access to performance", re.IGNORECASE)
 _FOREIGN_KERNEL = re.compile(r"not found for kernel|linux-tools", re.IGNORECASE)
+_OLD = re.compile(r"unknown option|unknown switch|invalid delay", re.IGNORECASE)
 _CHATTER = re.compile(r"^Events (?:en|dis)abled$", re.MULTILINE)  # what it says on stderr when all is well
 _WHOLE = re.compile(r"^\d+$")
 
@@ -43,7 +44,8 @@ def argv(
 def parse(text: str) -> Counts:
     """Read the separated output; comments, blank lines, unknown events, locales and `:u` suffixes are all fine.
 
-    Versions before 3.13 print no unit column: fields are then one to the left.
+    Versions before 3.13 print no unit column: fields are then one to the left. Processors with two kinds of cores give one line
+    a kind (`cpu_core/instructions/u`), which are added.
     """
     clock: int | None = None
     instructions: int | None = None
@@ -59,28 +61,35 @@ def parse(text: str) -> Counts:
             continue
         name, value = fields[place], fields[0]
         if value.startswith("<"):
-            reason = f"perf counts no {name.partition(':')[0]} here: {value.strip('<>')}"
+            if _event(name) == CLOCK:
+                reason = f"perf counts no {CLOCK} here: {value.strip('<>')}"
             continue
         after = fields[place + 1] if place + 1 < len(fields) else ""
-        if name.startswith(CLOCK):
+        if _event(name) == CLOCK:
             clock = int(after) if _WHOLE.match(after) else _decimal_ms(value)
             reason = "" if clock is not None else f"perf printed a number that cannot be read: {value[:40]!r}"
-        else:
-            instructions = int(value) if _WHOLE.match(value) else None
+        elif _WHOLE.match(value):
+            instructions = (instructions or 0) + int(value)
     if clock is None and not reason:
         reason = "perf printed no task-clock"
     return Counts(clock, instructions, reason)
 
 
 def _named(field: str) -> bool:
-    return field.partition(":")[0] in {CLOCK, INSTRUCTIONS}
+    return _event(field) in {CLOCK, INSTRUCTIONS}
+
+
+def _event(field: str) -> str:
+    """The event without its unit and modifier: `task-clock:u`, `cpu_core/instructions/u`."""
+    bare = field.split("/")[1] if field.count("/") == 2 else field
+    return bare.partition(":")[0]
 
 
 def _decimal_ms(value: str) -> int | None:
     """Milliseconds of old versions without a run-time field: either decimal mark, no thousands separators."""
     try:
         return round(float(value.replace(",", ".")) * 1e6)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 
@@ -91,6 +100,8 @@ def explain(message: str) -> str:
         return ""
     if _FOREIGN_KERNEL.search(line):
         return "the installed perf belongs to another kernel; install linux-tools for the running one"
+    if _OLD.search(line):
+        return "the installed perf is too old: it cannot be switched on from outside (--control, since 5.10)"
     if _REFUSED.search(line):
         return f"perf is refused (perf_event_paranoid is {paranoia()}; containers may also block perf_event_open)"
     return f"perf: {line[:200]}"
