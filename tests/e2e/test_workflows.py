@@ -1,0 +1,184 @@
+"""The workflows as they are, from the event to what a person sees on the pull request."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from act import World, commit_workflows
+from github_fake import REPO, Fake, Server, git
+
+from perforch.llm.replay import ReplayServer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+WRONG = '''def double(items):
+    """Return twice each item."""
+    return [item + item + 1 for item in items]
+'''
+TEST = """from pairs import double
+
+
+def test_double():
+    assert double([1, 2]) == [2, 4]
+"""
+RIGHT = "```python\ndef double(items):\n    return [2 * item for item in items]\n```\n"
+
+
+def commit(repo: Path, files: dict[str, str], message: str) -> str:
+    for name, text in files.items():
+        (repo / name).parent.mkdir(parents=True, exist_ok=True)
+        (repo / name).write_text(text)
+    git(repo, "add", "-A")
+    git(repo, "commit", "--quiet", "--allow-empty", "-m", message)
+    return git(repo, "rev-parse", "HEAD")
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> Iterator[ReplayServer]:
+    folder = tmp_path / "replies" / "m-1" / "fix"
+    folder.mkdir(parents=True)
+    (folder / "pairs.py__double.md").write_text(RIGHT)
+    with ReplayServer(tmp_path / "replies") as server:
+        yield server
+
+
+@pytest.fixture
+def world(tmp_path: Path, models: ReplayServer) -> Iterator[World]:
+    """A pull request that adds a function which fails its test; its repository asks one replayed model."""
+    repo = tmp_path / "repo"
+    repo.mkdir()
+    git(repo, "init", "--quiet")
+    model = {
+        "name": "m-1",
+        "provider": "openai-compatible",
+        "base_url": f"{models.url}/v1",
+        "api_key_env": "OPENAI_API_KEY",
+    }
+    config = f"models: {json.dumps([model])}\nacceptance: {{max_pairs: 8, max_seconds: 6}}\n"
+    commit(repo, {"README.md": "pairs\n", ".github/perforch.yml": config}, "start")
+    fake = Fake(repo, "", "")
+    commit_workflows(fake)
+    fake.base = git(repo, "rev-parse", "HEAD")
+    git(repo, "switch", "--quiet", "--create", "topic")
+    fake.head = commit(repo, {"pairs.py": WRONG, "test_pairs.py": TEST}, "head")
+    server = Server(fake)
+    yield World(fake, tmp_path, secrets={"OPENAI_API_KEY": "sk-replayed"})
+    server.close()
+    shutil.rmtree(tmp_path / "repo")
+    assert not fake.problems
+
+
+def user(login: str = "dev", number: int = 2) -> dict[str, Any]:
+    return {"login": login, "id": number, "type": "User"}
+
+
+def pushed(fake: Fake, action: str = "opened") -> dict[str, Any]:
+    """The event of a push to the pull request."""
+    home = "stranger/rows" if fake.fork else REPO
+    pull = {
+        "number": fake.pull, "state": "open", "draft": False, "locked": False, "user": user(), "labels": [],
+        "head": {"sha": fake.head, "ref": "topic", "repo": {"full_name": home}},
+        "base": {"sha": fake.base, "ref": "main", "repo": {"full_name": REPO}},
+    }  # fmt: skip
+    repository = {"full_name": REPO, "default_branch": "main"}
+    return {
+        "action": action,
+        "number": fake.pull,
+        "pull_request": pull,
+        "repository": repository,
+        "sender": user(),
+    }
+
+
+def said(fake: Fake, body: str, login: str = "maintainer") -> dict[str, Any]:
+    """The event of a comment on the pull request."""
+    author = user(login, 1)
+    return {
+        "action": "created",
+        "comment": {"id": 55, "body": body, "user": author},
+        "issue": {
+            "number": fake.pull,
+            "state": "open",
+            "locked": False,
+            "pull_request": {},
+            "user": user(),
+        },
+        "repository": {"full_name": REPO, "default_branch": "main"},
+        "sender": author,
+    }
+
+
+def test_a_pull_request_gets_a_comment_and_a_review_and_a_push_edits_and_repeats_nothing(
+    world: World,
+) -> None:
+    fake = world.fake
+    first = world.run("perforch.yml", "pull_request", pushed(fake))
+    assert first.green, first.log
+    assert set(first.jobs) == {"gate", "optimize", "publish"}
+    assert len(fake.comments) == len(fake.reviews) == len(fake.threads) == 1
+    assert fake.head[:7] in fake.comments[0]["body"]
+    assert "```suggestion\n    return [2 * item for item in items]\n```" in fake.threads[0]["body"]
+    assert "1 function fixed" in first.summary
+    assert "sk-replayed" not in first.log + json.dumps([fake.comments, fake.threads])
+    fake.head = commit(fake.repo, {"README.md": "pairs of things\n"}, "words")
+    again = world.run("perforch.yml", "pull_request", pushed(fake, "synchronize"))
+    assert again.green, again.log
+    assert len(fake.comments) == len(fake.threads) == 1
+    assert fake.head[:7] in fake.comments[0]["body"]
+
+
+def test_other_actions_of_a_pull_request_start_nothing(world: World) -> None:
+    for action in ("labeled", "closed", "edited"):
+        assert not world.run("perforch.yml", "pull_request", pushed(world.fake, action)).jobs
+    assert not world.fake.log
+
+
+def test_a_maintainer_commands(world: World, models: ReplayServer) -> None:
+    fake = world.fake
+    event = said(fake, "/perforch optimize pairs.py::double --stage fix")
+    done = world.run("perforch-command.yml", "issue_comment", event)
+    assert done.green, done.log
+    assert fake.reactions == [(55, "eyes"), (55, "rocket")]
+    assert len(fake.comments) == len(fake.threads) == 1
+    assert models.log == [("m-1", "fix", "pairs.py::double")]
+
+
+def test_a_stranger_commands_in_vain(world: World, models: ReplayServer) -> None:
+    fake = world.fake
+    done = world.run("perforch-command.yml", "issue_comment", said(fake, "/perforch optimize", "stranger"))
+    assert done.jobs == {"gate": "success"}, done.log
+    assert fake.log == [f"GET /repos/{REPO}/collaborators/stranger/permission"]
+    assert not models.log + fake.comments + fake.reactions
+
+
+def test_other_comments_start_no_job(world: World) -> None:
+    assert not world.run("perforch-command.yml", "issue_comment", said(world.fake, "Looks good")).jobs
+    assert not world.fake.log
+
+
+def test_a_head_that_moved_before_the_command_is_refused(world: World, models: ReplayServer) -> None:
+    fake = world.fake
+    looked_at = fake.head
+    fake.head = commit(fake.repo, {"pairs.py": "import os\n"}, "something else")
+    body = f"/perforch optimize {looked_at}"
+    done = world.run("perforch-command.yml", "issue_comment", said(fake, body))
+    assert done.jobs == {"gate": "success"}, done.log
+    assert fake.reactions == [(55, "-1")]
+    assert fake.head in fake.comments[0]["body"]
+    assert not models.log
+
+
+def test_a_head_that_moves_after_the_gate_is_refused(world: World, models: ReplayServer) -> None:
+    fake = world.fake
+    event = pushed(fake)
+    fake.head = commit(fake.repo, {"pairs.py": "import os\n"}, "something else")
+    done = world.run("perforch.yml", "pull_request", event)
+    assert done.jobs["gate"] == "success"
+    assert done.jobs["optimize"] == "failure"
+    assert "the head of pull request 7 is" in done.log
+    assert not models.log + fake.comments + fake.reviews
