@@ -1,8 +1,21 @@
 """perforch: makes pull requests faster, and proves it."""
 
-from importlib.metadata import PackageNotFoundError, version
+from __future__ import annotations
 
-try:
-    __version__ = version("perforch")
-except PackageNotFoundError:  # running from a source tree that was never installed
-    __version__ = "0.0.0+unknown"
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    __version__: str
+else:
+
+    def __getattr__(name: str) -> str:
+        """`__version__`, looked up when it is asked for: importlib.metadata takes longer than everything else at the start."""
+        if name != "__version__":
+            message = f"module {__name__!r} has no attribute {name!r}"
+            raise AttributeError(message)
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            return version("perforch")
+        except PackageNotFoundError:  # running from a source tree that was never installed
+            return "0.0.0+unknown"

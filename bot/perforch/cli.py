@@ -11,8 +11,9 @@ import sys
 
 import click
 
-from perforch import __version__
+import perforch
 from perforch.errors import PerforchError
+from perforch.sandbox import isolation
 
 # name -> (module under perforch.commands that defines a click command of that name, one line of help)
 COMMANDS = {
@@ -48,15 +49,29 @@ class _Lazy(click.Group):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
 
 
+def _version(context: click.Context, _: click.Parameter, asked: bool) -> None:
+    if asked:
+        click.echo(f"perforch, version {perforch.__version__}")
+        context.exit()
+
+
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="perforch")
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version."
+)
 def cli() -> None:
     """Make pull requests faster, and prove it."""
 
 
 def main() -> None:
     """Entry point. Exit codes: 0 fine, 1 unexpected, 2 usage, 3 no sandbox, 4 budget exhausted, 5 GitHub refused."""
-    sys.exit(run(sys.argv[1:]))
+    arguments = sys.argv[1:]
+    try:
+        isolation.begin(arguments)
+    except PerforchError as error:
+        _complain(error.message, error.hint)
+        sys.exit(error.exit_code)
+    sys.exit(run(arguments))
 
 
 def run(arguments: list[str]) -> int:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from perforch.commands import outputs, signals, terminal
+from perforch.commands import keyrings, outputs, signals, terminal
 from perforch.result import Metric, Stage
 
 if TYPE_CHECKING:
@@ -108,14 +108,16 @@ def run(
     A run that SIGINT or SIGTERM ends leaves its partial result, and this process ends with 128 + the signal.
     """
     from perforch.commands.progress import Reporter
-    from perforch.sandbox import open_sandbox
+    from perforch.sandbox import isolation, open_sandbox
     from perforch.stages.orchestrator import InterruptedRunError, Request, optimize
     from perforch.stages.stopping import Stoppable
     from perforch.workloads.options import Options
 
+    isolation.refuse_own_code_in(git.root)
+    keyring = keyrings.of(settings)
     sandbox = Stoppable(open_sandbox(settings.sandbox))
     private = outputs.prepare(out, git, head_sha)
-    request = Request(git, base_sha, head_sha, settings, private, functions, stage)
+    request = Request(git, base_sha, head_sha, settings, private, functions, stage, keyring)
     options = Options(environment_root=git.root, cache=private / "cache")
     with signals.raised(sandbox.stop) as received, Reporter() as reporter:
         try:

@@ -10,7 +10,7 @@ from perforch.errors import ConfigError
 from perforch.llm.providers import key_env
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from perforch.settings import ModelSettings
 
@@ -39,13 +39,23 @@ def read(model: ModelSettings, environment: Mapping[str, str]) -> SecretStr | No
     return SecretStr(value)
 
 
+def names(models: Iterable[ModelSettings]) -> tuple[str, ...]:
+    """The environment variables that hold the keys of these models, each once."""
+    return tuple(dict.fromkeys(name for model in models if (name := key_env(model))))
+
+
 def redact(text: str, key: SecretStr | None) -> str:
     """Take the key out of foreign text; providers quote parts of it in their errors, and some servers echo headers."""
     value = masked(key)
     return text.replace(value, MASK) if value else text
 
 
+def is_secret(value: str) -> bool:
+    """Is it long enough to be a key, rather than the "none" that a local server wants?"""
+    return len(value) >= SHORTEST
+
+
 def masked(key: SecretStr | None) -> str:
     """What must be masked wherever it turns up; "" when nothing must."""
     value = key.get_secret_value() if key else ""
-    return value if len(value) >= SHORTEST else ""
+    return value if is_secret(value) else ""

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import perforch
@@ -30,7 +30,7 @@ from perforch.workloads.find import exercise
 from perforch.workloads.unavailable import available
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from perforch.changes.function import Function
@@ -57,6 +57,7 @@ class Request:
         functions: keys `path::name`; empty means all that changed.
         stage: the stage the user asked for; None chooses by what the tests say.
         out: where the journal, the reply store and the work trees lie.
+        keyring: where API keys are looked up.
     """
 
     git: Git
@@ -66,6 +67,7 @@ class Request:
     out: Path
     functions: tuple[str, ...] = ()
     stage: Stage | None = None
+    keyring: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def identity(self) -> str:
@@ -119,6 +121,7 @@ def optimize(request: Request, sandbox: Sandbox, options: Options, say: Callable
             run=journal.token,
             functions=len(chosen),
             repository=request.git.root,
+            environment=request.keyring,
         ) as asking:
             workspace = Workspace.fresh(request.out / "work")
             run = _Run(request, sandbox, options, say, journal, workspace, asking, len(chosen))
