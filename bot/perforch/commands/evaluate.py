@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from perforch.commands import keyrings, terminal
+from perforch.commands import terminal
 from perforch.errors import UsageError
 from perforch.result import Language, Stage
 
@@ -96,7 +96,11 @@ def evaluate(
 
 
 def _first(problems: Sequence[Problem], limit: int | None) -> tuple[Problem, ...]:
-    return tuple(problem for problem in problems if limit is None or problem.number < limit)
+    return tuple(
+        problem
+        for problem in problems
+        if (limit is None or problem.number < limit) and Stage.GENERATE not in problem.left_out
+    )
 
 
 def _order(memory: Memory, models: Callable[[Problem], Sequence[ModelSettings]], strategy: str) -> Order:
@@ -148,12 +152,11 @@ def _measure(
     out.mkdir(parents=True, exist_ok=True)
     settings = read_settings(config)
     models = chosen_models(settings, names, config)
-    keyring = keyrings.of(settings)
     sandbox = open_sandbox(settings.sandbox)
     checker = Checker(sandbox, jobs=jobs or os.cpu_count() or 1, isolated=True)
     rates, walked = [], []
     with (
-        Client(out / "replies", settings.budget, run=f"evaluate {mode}", environment=keyring) as client,
+        Client(out / "replies", settings.budget, run=f"evaluate {mode}") as client,
         Refiner(sandbox, checker, settings.acceptance) as refiner,
         terminal.stderr().status(f"{len(problems)} problems"),
     ):

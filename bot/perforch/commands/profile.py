@@ -6,18 +6,19 @@ import asyncio
 import datetime
 import os
 import platform
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from perforch import __version__
-from perforch.commands import keyrings, terminal
+from perforch.commands import terminal
 from perforch.errors import UsageError
 from perforch.result import Language, Stage
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from perforch.profiling.items import Item
     from perforch.settings import ModelSettings, Settings
@@ -71,7 +72,7 @@ def profile(
     """
     from perforch.profiling import collecting
     from perforch.profiling import suite as suites
-    from perforch.profiling.items import STAGES, items, parse_shard, share
+    from perforch.profiling.items import STAGES, items, left_out, parse_shard, share
 
     settings = read_settings(config)
     models = chosen_models(settings, names, config)
@@ -89,7 +90,16 @@ def profile(
     number, count = parse_shard(shard)
     mine = share(everything, count, measured)[number - 1]
     date = day or datetime.datetime.now(datetime.UTC).date().isoformat()
-    return _collect(mine, settings, out, suite.name, date, jobs or os.cpu_count() or 1, as_json=as_json)
+    return _collect(
+        mine,
+        settings,
+        out,
+        suite.name,
+        date,
+        jobs or os.cpu_count() or 1,
+        left_out(chosen, problems),
+        as_json=as_json,
+    )
 
 
 def read_settings(config: Path) -> Settings:
@@ -139,7 +149,15 @@ def _plan(shares: Sequence[Sequence[Item]], measured: Any) -> int:
 
 
 def _collect(
-    mine: Sequence[Item], settings: Settings, out: Path, suite: str, date: str, jobs: int, *, as_json: bool
+    mine: Sequence[Item],
+    settings: Settings,
+    out: Path,
+    suite: str,
+    date: str,
+    jobs: int,
+    left: Mapping[str, str],
+    *,
+    as_json: bool,
 ) -> int:
     from perforch.llm.client import Client
     from perforch.profiling import collecting
@@ -150,13 +168,12 @@ def _collect(
 
     out.parent.mkdir(parents=True, exist_ok=True)
     progress = collecting.Progress(out.with_name(f"{out.name}.progress"))
-    keyring = keyrings.of(settings)
     sandbox = open_sandbox(settings.sandbox)
     checker = Checker(sandbox, jobs=jobs, isolated=True)
     console = terminal.stderr()
     replies = out.with_name(f"{out.name}.replies")
     with (
-        Client(replies, settings.budget, run=f"profile {suite}", environment=keyring) as client,
+        Client(replies, settings.budget, run=f"profile {suite}") as client,
         Refiner(sandbox, checker, settings.acceptance) as refiner,
         console.status("asking") as status,
     ):
@@ -190,6 +207,7 @@ def _collect(
         "rates": rates,
         "refine": collecting.gains(mine, progress),
         "not_measurable": collecting.not_measurable(mine, progress),
+        "left_out": dict(left),
     }
 
     def human(console: Any) -> None:
@@ -200,6 +218,8 @@ def _collect(
             )
         for problem, reason in document["not_measurable"].items():
             console.print(f"not measured: {problem}: {reason}")
+        for reason, count in Counter(left.values()).most_common():
+            console.print(f"not asked: {count} because {reason}")
         console.print(f"{len(records)} records in {out}")
         for line in unanswered[:10]:
             console.print(f"no answer: {line}")

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from perforch.errors import ToolMissingError
-from perforch.profiling import builds
+from perforch.profiling import builds, stdio
 from perforch.profiling.suite import Checked
 from perforch.result import Language
 from perforch.sandbox.spec import OUTPUT, SOURCE, Command, Limits, Mount
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from perforch.profiling.builds import Plan
-    from perforch.profiling.suite import Program
+    from perforch.profiling.stdio import Built
+    from perforch.profiling.suite import Cases, Program
     from perforch.sandbox.spec import Sandbox
 
 HARNESS = Path(__file__).resolve().parent / "harness"
@@ -85,7 +86,10 @@ class Checker:
             by_language[program.problem.language].append(program)
         runs: dict[str, list[Ended]] = {}
         for language, group in by_language.items():
-            runs.update(self._language(language, group, alone=self._alone(language)))
+            own = [program for program in group if program.problem.cases is None]
+            if own:
+                runs.update(self._language(language, own, alone=self._alone(language)))
+            runs.update(self._cases([program for program in group if program.problem.cases is not None]))
         return {program.key: _judge(runs.get(program.key, [])) for program in programs}
 
     def _alone(self, language: Language) -> bool:
@@ -138,6 +142,57 @@ class Checker:
                     runs.update(self._language(language, blamed, alone=True))
                     left = [program for program in left if not broken[program.key]]
             return runs
+
+    def _cases(self, programs: Sequence[Program]) -> dict[str, list[Ended]]:
+        """Programs with tests on standard input and output: built together, run one after the other, their cases in parallel."""
+        runs: dict[str, list[Ended]] = {}
+        if not programs:
+            return runs
+        with tempfile.TemporaryDirectory(prefix="perforch-suite-") as name:
+            work = Path(name)
+            (work / "src").mkdir()
+            (work / "out").mkdir()
+            built = [stdio.write(program, work / "src") for program in programs]
+            wanted = [one.build for one in built if one.build]
+            broken = {
+                document["build"]: document["detail"] or "the compiler failed"
+                for document in (self._driver({"builds": wanted}, work, building=True) if wanted else ())
+                if document.get("ok") is False
+            }
+            for program, one in zip(programs, built, strict=True):
+                if one.key in broken:
+                    runs[one.key] = [Ended("compile", broken[one.key])]
+                elif program.problem.cases is not None:
+                    runs[one.key] = [self._case(one, program.problem.cases, work)]
+        return runs
+
+    def _case(self, built: Built, cases: Cases, work: Path) -> Ended:
+        documents = self._driver(
+            {"tasks": stdio.tasks(built, cases), "until_failure": True}, work, building=False
+        )
+        outputs: dict[int, str] = {}
+        seconds = 0.0
+        for document in documents:
+            number = int(document["task"])
+            seconds += document["seconds"]
+            if document["outcome"] != "passed":
+                words = f"case {number + 1} of {len(cases.pairs)}: {document['detail']}"
+                return Ended(document["outcome"], words, seconds)
+            outputs[number] = document["output"]
+        if len(outputs) != len(cases.pairs):
+            return Ended("failed", "some of its cases did not report an outcome", seconds)
+        said = self._sandboxed(
+            ("python3", "-I", "/harness/compare.py"),
+            work,
+            building=False,
+            stdin=stdio.questions(cases, outputs),
+        )
+        try:
+            answers = json.loads(said)
+        except ValueError:
+            answers = []
+        wrong = stdio.first_wrong(answers, len(cases.pairs))
+        return Ended("failed" if wrong else "passed", wrong, seconds)
 
     def build(self, wanted: Sequence[dict[str, Any]], work: Path) -> str:
         """Run compilers on `work/src` for `work/out`; the words of the first that fails, "" when none does."""

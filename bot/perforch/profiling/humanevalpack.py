@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from perforch.errors import UsageError
 from perforch.profiling.suite import Problem
-from perforch.result import Language
+from perforch.result import Language, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -150,6 +150,7 @@ def _problem(row: _Row, language: Language) -> Problem:
         setup=row.test_setup,
         examples="" if row.example_test.strip() in ("", "None") else row.example_test,
         categories=labels().get(number, ()),
+        left_out={} if row.buggy_solution else {Stage.FIX: "it has no buggy solution"},
     )
 
 

@@ -67,24 +67,39 @@ def items(
     found: list[Item] = []
     for problem in problems:
         for stage in stages:
-            bodies = {
-                Stage.GENERATE: _STUBS[problem.language],
-                Stage.FIX: problem.buggy,
-                Stage.REFINE: problem.canonical,
-            }
-            body = bodies[stage]
-            if not body:
+            if stage in problem.left_out:
                 continue
-            file = (problem.head + problem.declaration + body).encode()
+            file = _file(problem, stage)
             place = function(problem, file)
             found.extend(Item(model, stage, problem, file, place) for model in models)
     return tuple(found)
 
 
+def left_out(stages: Sequence[Stage], problems: Sequence[Problem]) -> dict[str, str]:
+    """Problems that some stage cannot ask about, with the reason."""
+    return {
+        f"{stage} {problem.id}": problem.left_out[stage]
+        for problem in problems
+        for stage in stages
+        if stage in problem.left_out
+    }
+
+
 def stub_item(problem: Problem) -> Item:
     """The question for a first solution; whom to ask is still open."""
-    file = (problem.head + problem.declaration + _STUBS[problem.language]).encode()
+    file = _file(problem, Stage.GENERATE)
     return Item(_NOBODY, Stage.GENERATE, problem, file, function(problem, file))
+
+
+def _file(problem: Problem, stage: Stage) -> bytes:
+    if stage is Stage.GENERATE and problem.stub:
+        return problem.stub.encode()
+    bodies = {
+        Stage.GENERATE: _STUBS[problem.language],
+        Stage.FIX: problem.buggy,
+        Stage.REFINE: problem.canonical,
+    }
+    return (problem.head + problem.declaration + bodies[stage]).encode()
 
 
 def function(problem: Problem, file: bytes) -> Function:

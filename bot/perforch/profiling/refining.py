@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Self
 from perforch.measure.compare import compare
 from perforch.measure.model import Decision
 from perforch.measure.pairs import seed_env
-from perforch.profiling import amplified, builds
+from perforch.profiling import amplified, amplified_stdio, builds
 from perforch.profiling.checking import HARNESS
 from perforch.profiling.sources import DONE
 from perforch.result import Metric
@@ -74,7 +74,11 @@ class _Side:
     count: int = 0
 
     def command(self, *arguments: str) -> Command:
-        mounts = (Mount(self.work / "src", SOURCE), Mount(self.work / "out", OUTPUT))
+        mounts = (
+            Mount(self.work / "src", SOURCE),
+            Mount(self.work / "out", OUTPUT),
+            Mount(HARNESS, "/harness"),
+        )
         return Command(
             argv=(*self.loop.argv, *arguments),
             cwd="/",
@@ -164,7 +168,7 @@ class Refiner:
         return self._baselines[key]
 
     def _prepare(self, program: Program) -> tuple[_Side, float] | str:
-        reason = amplified.impossible(program)
+        reason = amplified.impossible(program) if program.problem.cases is None else ""
         if reason:
             return reason
         name = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="perforch-refine-"))
@@ -179,7 +183,8 @@ class Refiner:
     def _build(self, program: Program, work: Path) -> _Side:
         (work / "src").mkdir()
         (work / "out").mkdir()
-        loop = amplified.write(program, work / "src", HARNESS)
+        writer = amplified if program.problem.cases is None else amplified_stdio
+        loop = writer.write(program, work / "src", HARNESS)
         words = self._checker.build(loop.builds, work)
         if words:
             message = f"its repeated test does not compile: {words[:300]}"

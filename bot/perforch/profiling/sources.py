@@ -135,6 +135,17 @@ def go_main(packages: Sequence[str]) -> str:
     )
 
 
+def go_pruned(text: str, package: str) -> str:
+    """A Go file with only those of its imports that it uses."""
+    own, body = _without_go_imports(text)
+    bare = _go_bare(body)
+    used = [
+        name for name in dict.fromkeys(own) if re.search(rf"\b{re.escape(name.rpartition('/')[2])}\.\w", bare)
+    ]
+    imports = "".join(f'\t"{name}"\n' for name in used)
+    return f"package {package}\n\nimport (\n{imports})\n\n{body}"
+
+
 def _without_go_imports(text: str) -> tuple[list[str], str]:
     found: list[str] = []
 

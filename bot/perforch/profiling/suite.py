@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from perforch.errors import UsageError
@@ -18,6 +18,26 @@ State = Literal["passed", "failed", "flaky"]
 
 
 @dataclass(frozen=True, slots=True)
+class Cases:
+    """Tests of a program that reads standard input and writes standard output.
+
+    Attributes:
+        pairs: (input, expected output).
+        evaluator: Python source of `evaluate(output, expected)`, the suite's own way of comparing.
+        runner: program around a submitted function, with `PLACE` where that goes; "" where a whole program is submitted.
+        seconds: CPU time that one case may take.
+    """
+
+    pairs: tuple[tuple[str, str], ...]
+    evaluator: str
+    runner: str = ""
+    seconds: int = 10
+
+
+PLACE = "==Code Submission=="
+
+
+@dataclass(frozen=True, slots=True)
 class Problem:
     """One problem in one language.
 
@@ -29,6 +49,9 @@ class Problem:
         test: the suite's tests with their driver; setup: what they need before everything else (Go imports).
         examples: tests that may be shown to a model.
         categories: labels by display name.
+        stub: file with the function to be written, where it is not `head`, `declaration` and a body that raises.
+        cases: tests on standard input and output, instead of `test`.
+        left_out: stages that cannot be asked about, each with the reason.
     """
 
     id: str
@@ -45,6 +68,9 @@ class Problem:
     setup: str = ""
     examples: str = ""
     categories: tuple[str, ...] = ()
+    stub: str = ""
+    cases: Cases | None = None
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
     def solution(self, which: Solutions) -> str:
         """The function with one of the suite's own bodies, without what stands before it."""

@@ -55,10 +55,23 @@ def main() -> None:
         for name in PRELOADED:
             __import__(name)
     for job, code, stopped, detail, seconds in run_all(tasks, plan["jobs"], plan["task_limits"]):
-        outcome = "passed" if code == DONE and not stopped else stopped or "failed"
+        wanted = 0 if "capture" in job else DONE
+        outcome = "passed" if code == wanted and not stopped else stopped or "failed"
         early = outcome == "failed" and code in (0, DONE)
         words = "ended before the test did" if early else detail
-        report({"task": job["id"], "outcome": outcome, "detail": words, "seconds": seconds})
+        document = {"task": job["id"], "outcome": outcome, "detail": words, "seconds": seconds}
+        if "capture" in job:
+            document["output"] = printed(job)
+        report(document)
+        if plan.get("until_failure") and outcome != "passed":
+            break
+
+
+def printed(job: dict[str, Any]) -> str:
+    """What a task has written to standard output."""
+    with job.pop("output") as file:
+        file.seek(0)
+        return file.read().decode("utf-8", "replace")
 
 
 def report(document: dict[str, Any]) -> None:
@@ -77,6 +90,8 @@ def run_all(
         while waiting and len(running) < width:
             job = waiting.pop()
             words: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (closed when the job ends)
+            if "capture" in job:
+                job["output"] = tempfile.TemporaryFile()  # noqa: SIM115 (closed when it has been reported)
             pid = os.fork()
             if pid == 0:
                 child(job, limits, words)
@@ -124,12 +139,16 @@ def child(job: dict[str, Any], limits: dict[str, int], words: IO[bytes]) -> NoRe
         os.setsid()
         signal.pthread_sigmask(signal.SIG_SETMASK, set())
         null = os.open(os.devnull, os.O_RDWR)
-        os.dup2(null, 0)
-        os.dup2(null if "python" in job or job.get("quiet") else words.fileno(), 1)
+        os.dup2(given(job["stdin"]) if "stdin" in job else null, 0)
+        if "capture" in job:
+            os.dup2(job["output"].fileno(), 1)
+        else:
+            os.dup2(null if "python" in job or job.get("quiet") else words.fileno(), 1)
         os.dup2(words.fileno(), 2)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 30, 1 << 30))
-        cpu = limits.get("cpu")
+        most = job.get("capture", 1 << 30)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+        cpu = job.get("cpu", limits.get("cpu"))
         if cpu:
             resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu + 1))
         memory = job.get("memory", limits.get("memory"))
@@ -145,6 +164,15 @@ def child(job: dict[str, Any], limits: dict[str, int], words: IO[bytes]) -> NoRe
         name = kind.__name__ if kind else ""
         os.write(2, f"{name}: {error}"[:1000].encode("utf-8", "replace"))
         os._exit(1)
+
+
+def given(text: str) -> int:
+    """A descriptor to read a text from."""
+    with tempfile.TemporaryFile() as file:
+        file.write(text.encode("utf-8", "surrogateescape"))
+        file.flush()
+        file.seek(0)
+        return os.dup(file.fileno())
 
 
 def run_python(path: str) -> None:
