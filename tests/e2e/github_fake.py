@@ -1,28 +1,37 @@
 """A small stateful GitHub on a real socket over a real git repository.
 
 It keeps the rules that a publishing bot trips over, with the status codes and shapes that GitHub answers with (in two
-dialects of wording), checks a token's permissions, and can fail on demand, before or after taking effect. It shares
-no code with the bot: hunks are read from `git diff` by its own few lines.
+dialects of wording), checks a token's permissions and the rate limits, and can fail on demand, before or after taking
+effect. It shares no code with the bot. Bodies start from GitHub's own examples; `contract` checks every exchange.
 """
 
 from __future__ import annotations
 
-import functools
+import hashlib
 import json
 import re
-import subprocess
 import threading
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-if TYPE_CHECKING:
-    from pathlib import Path
+import github_checks
+import github_data
+import github_language
+import github_talk
+from github_answers import REPO, Answer, Limits, account, error, paged
+from github_diff import Changed, changed, commits, git
 
 import contract
 
-REPO = "acme/rows"
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["REPO", "Answer", "Fake", "Fault", "Server", "error", "git"]
+MAX_FILES = 3000  # that pulls/files ever lists
 
 
 @dataclass
@@ -36,56 +45,6 @@ class Fault:
 
 
 @dataclass
-class Answer:
-    status: int
-    body: Any = None
-    headers: dict[str, str] = field(default_factory=dict)
-
-
-def git(repo: Path, *arguments: str, text: str | None = None) -> str:
-    identity = (
-        "-c",
-        "user.name=t",
-        "-c",
-        "user.email=t@example.org",
-        "-c",
-        "init.defaultBranch=main",
-        "-c",
-        "core.autocrlf=false",
-    )
-    done = subprocess.run(
-        ["git", *identity, "-C", str(repo), *arguments],
-        input=text,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return done.stdout.strip()
-
-
-def error(status: int, message: str, **more: Any) -> Answer:
-    return Answer(status, {"message": message, "documentation_url": "https://docs.github.com/rest", **more})
-
-
-@functools.cache
-def _commits(repo: Path, base: str, head: str) -> set[str]:
-    return set(git(repo, "rev-list", f"{base}..{head}").split())
-
-
-@functools.cache
-def _files(repo: Path, base: str, head: str) -> list[dict[str, Any]]:
-    quiet = ("-c", "core.quotePath=false", "diff")
-    found = []
-    for line in git(repo, *quiet, "--name-status", "--no-renames", f"{base}...{head}").split("\n"):
-        status, _, path = line.partition("\t")
-        text = git(repo, *quiet, f"{base}...{head}", "--", path)
-        patch = text[text.index("@@") :] if "\n@@" in text else None
-        item = {"filename": path, "status": {"A": "added", "D": "removed"}.get(status[0], "modified")}
-        found.append(item | ({"patch": patch} if patch else {}))
-    return found
-
-
-@dataclass
 class Fake:
     """The state: one repository, one pull request, accounts and tokens."""
 
@@ -93,14 +52,20 @@ class Fake:
     base: str
     head: str
     pull: int = 7
-    dialect: str = "2024"
+    dialect: str = "2024"  # of the wording of errors; nobody may depend on it
     page: int = 100
     fork: bool = False
     head_repo: bool = True
     state: str = "open"
     locked: bool = False
+    draft: bool = False
     labels: list[str] = field(default_factory=list)
     author: dict[str, Any] = field(default_factory=lambda: {"login": "dev", "id": 2, "type": "User"})
+    viewer: dict[str, Any] = field(
+        default_factory=lambda: {"login": "github-actions[bot]", "id": 41898282, "type": "Bot"}
+    )
+    workflow_token: bool = True  # GITHUB_TOKEN, which has no user; else a person's
+    may_open: bool = False  # whether the repository lets workflows open pull requests
     writers: set[str] = field(default_factory=lambda: {"maintainer"})
     permissions: dict[str, str] = field(
         default_factory=lambda: {"issues": "write", "pull_requests": "write", "contents": "read"}
@@ -109,284 +74,137 @@ class Fake:
     reviews: list[dict[str, Any]] = field(default_factory=list)
     threads: list[dict[str, Any]] = field(default_factory=list)
     reactions: list[tuple[int, str]] = field(default_factory=list)
+    checks: list[dict[str, Any]] = field(default_factory=list)
+    opened: list[dict[str, Any]] = field(default_factory=list)  # pull requests that clients opened
+    limits: Limits = field(default_factory=Limits)
     faults: list[Fault | None] = field(default_factory=list)
     log: list[str] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
+    contract: contract.Contract = field(default_factory=contract.Contract)
     rejects: Any = None  # a function of a review comment: GitHub finds fault with it for reasons of its own
+    before: Callable[[], None] = lambda: None  # called with every request, before it is looked at
+    max_patch: int = 400_000  # characters above which a file is listed without its patch
+    now: Callable[[], float] = time.time
     next_id: int = 5_000_000_000  # beyond 32 bits, like real ids
     url: str = ""
+
+    @property
+    def problems(self) -> list[str]:
+        """What GitHub's descriptions have against the exchanges so far."""
+        return self.contract.problems
 
     def new_id(self) -> int:
         self.next_id += 1
         return self.next_id
 
-    # -- rules -----------------------------------------------------------------
-
     def commits(self) -> set[str]:
-        return _commits(self.repo, self.base, self.head)
+        """Commits of the pull request."""
+        return commits(self.repo, self.base, self.head)
 
-    def files(self) -> list[dict[str, Any]]:
-        return _files(self.repo, self.base, self.head)
+    def files(self) -> list[Changed]:
+        """What the pull request changes."""
+        return changed(self.repo, self.base, self.head)
 
-    def hunks(self, path: str) -> list[tuple[int, int]] | None:
-        file = next((item for item in self.files() if item["filename"] == path), None)
-        if file is None:
-            return None
-        spans, here = [], 0
-        for line in str(file.get("patch", "")).split("\n"):
-            if line.startswith("@@"):
-                here = int(line.split("+")[1].split(",")[0].split(" ")[0])
-                spans.append([here, here - 1])
-            elif spans and line[:1] in ("+", " "):
-                spans[-1][1] += 1
-        return [(first, last) for first, last in spans if last >= first]
+    def hunks(self, path: str, side: str = "RIGHT") -> list[tuple[int, int]] | None:
+        """First and last line of each hunk on one side; None if the path is not in the diff."""
+        file = next((item for item in self.files() if item.path == path), None)
+        return None if file is None else file.hunks(side)
 
-    def misplaced(self, comment: dict[str, Any]) -> str:
-        """GitHub's complaint about where a comment sits; "" if it may sit there."""
-        new = self.dialect == "2026"
-        spans = self.hunks(comment["path"])
-        if spans is None:
-            return "Path could not be resolved" if new else "Pull request review thread path is invalid"
-        if self.rejects and self.rejects(comment):
-            return "Line could not be resolved"
-        if comment.get("subject_type") == "file":
-            return ""
-        line, start = comment.get("line"), comment.get("start_line")
-        if comment.get("side", "RIGHT") != "RIGHT" or not isinstance(line, int):
-            return "line must be given"
-        home = next(((a, b) for a, b in spans if a <= line <= b), None)
-        if home is None:
-            return (
-                "Line could not be resolved"
-                if new
-                else "Pull request review thread line must be part of the diff"
-            )
-        if start is not None and start >= line:
-            return "Pull request review thread start line must precede the end line."
-        if start is not None and not home[0] <= start:
-            return "Pull request review thread start_line must be part of the same hunk as the line."
-        return ""
-
-    def too_long(self, body: str) -> Answer | None:
-        if len(body) <= 65_536:
-            return None
-        detail = {
-            "resource": "IssueComment",
-            "code": "unprocessable",
-            "field": "data",
-            "message": "Body is too long",
-        }
-        return error(422, "Validation Failed", errors=[detail])
+    def add_comment(self, body: str, *, mine: bool = False) -> dict[str, Any]:
+        """A comment by the token's account or by someone else."""
+        return github_talk.add_comment(self, body, mine=mine)
 
     def denied(self, *needs: str) -> Answer | None:
         """403 unless the token has one of `needs`, each such as `issues=write`."""
         for need in needs:
             scope, _, level = need.partition("=")
-            have = self.permissions.get(scope, "")
-            if have in ("write", level):
+            if self.permissions.get(scope, "") in ("write", level):
                 return None
+        # Rows of alternatives are separated by semicolons (troubleshooting page of the REST documentation).
         headers = {"X-Accepted-GitHub-Permissions": "; ".join(needs)}
-        answer = error(403, "Resource not accessible by integration")
-        answer.headers = headers
-        return answer
+        return error(403, "Resource not accessible by integration", headers)
 
     # -- routes ----------------------------------------------------------------
 
-    def handle(self, method: str, path: str, query: dict[str, list[str]], body: Any) -> Answer:
+    def handle(self, method: str, path: str, query: dict[str, str], body: Any, accept: str = "") -> Answer:
         if path == "/graphql":
-            return self.denied("pull_requests=read") or self.graphql(body)
-        if not path.startswith(f"/repos/{REPO}/"):
+            return github_language.answer(self, body)
+        if path == "/user":
+            if self.workflow_token:
+                return error(403, "Resource not accessible by integration")
+            return Answer(200, account(self.viewer, contract.example("GET", "/user")))
+        # Links between pages name a repository by number.
+        tail = re.sub(r"^/(repos/[^/]+/[^/]+|repositories/1)(/|$)", "", path)
+        if not (path + "/").startswith((f"/repos/{REPO}/", "/repositories/1/")) or path.endswith("/"):
             return error(404, "Not Found")
-        tail = path.removeprefix(f"/repos/{REPO}/")
-        for pattern, verb, handler in (
-            (r"pulls/(\d+)", "GET", self.get_pull),
-            (r"pulls/(\d+)/files", "GET", self.get_files),
-            (r"pulls/(\d+)/reviews", "POST", self.post_review),
-            (r"pulls/(\d+)/reviews/(\d+)", "DELETE", self.delete_review),
-            (r"pulls/(\d+)/comments", "POST", self.post_review_comment),
-            (r"issues/(\d+)/comments", "POST", self.post_comment),
-            (r"issues/comments/(\d+)", "PATCH", self.patch_comment),
-            (r"issues/comments/(\d+)/reactions", "POST", self.post_reaction),
-            (r"collaborators/([^/]+)/permission", "GET", self.get_permission),
-        ):
+        for pattern, verb, handler in ROUTES:
             found = re.fullmatch(pattern, tail)
             if found and verb == method:
-                return handler(found, query, body)
+                names = [unquote(part) for part in found.groups()]
+                return handler(self, *names, query=query, body=body, accept=accept)
         return error(404, "Not Found")
 
-    def get_pull(self, found: re.Match[str], query: Any, body: Any) -> Answer:
-        if int(found[1]) != self.pull:
-            return error(404, "Not Found")
-        name = "stranger/rows" if self.fork else REPO
-        head = {"sha": self.head, "ref": "topic", "repo": {"full_name": name} if self.head_repo else None}
-        document = {
-            "number": self.pull, "state": self.state, "locked": self.locked, "draft": False, "user": self.author,
-            "labels": [{"name": label} for label in self.labels],
-            "head": head, "base": {"sha": self.base, "ref": "main", "repo": {"full_name": REPO}},
-        }  # fmt: skip
-        return self.denied("pull_requests=read") or Answer(200, document)
 
-    def get_files(self, found: re.Match[str], query: Any, body: Any) -> Answer:
-        files, size = self.files(), min(int(query.get("per_page", ["30"])[0]), self.page)
-        number = int(query.get("page", ["1"])[0])
-        headers = {}
-        if number * size < len(files):
-            headers["Link"] = (
-                f'<{self.url}/repos/{REPO}/pulls/{self.pull}/files?per_page={size}&page={number + 1}>; rel="next"'
-            )
-        return self.denied("pull_requests=read") or Answer(
-            200, files[(number - 1) * size : number * size], headers
-        )
+Handler = Callable[..., Answer]
 
-    def post_review(self, found: re.Match[str], query: Any, body: Any) -> Answer:
-        denied = self.denied("pull_requests=write") or self.too_long(body.get("body", ""))
-        if denied:
-            return denied
-        unknown = set(body) - {"commit_id", "body", "event", "comments"}
-        fields = {"path", "body", "line", "side", "start_line", "start_side", "position"}
-        assert not unknown, unknown
-        assert all(set(comment) <= fields for comment in body.get("comments", []))
-        if any(review["state"] == "PENDING" for review in self.reviews):
-            return error(
-                422, "Unprocessable Entity", errors=["User can only have one pending review per pull request"]
-            )
-        if body.get("commit_id") not in self.commits():
-            return error(
-                422, "Unprocessable Entity", errors=["The commitOID is not part of the pull request"]
-            )
-        complaints = [text for comment in body.get("comments", []) if (text := self.misplaced(comment))]
-        if complaints:
-            return error(422, "Unprocessable Entity", errors=complaints[:1])
-        state = {"COMMENT": "COMMENTED"}.get(body.get("event"), "PENDING")
-        review = {
-            "id": self.new_id(),
-            "body": body["body"],
-            "state": state,
-            "commit_id": body["commit_id"],
-            "mine": True,
-        }
-        review["html_url"] = f"https://github.com/{REPO}/pull/{self.pull}#pullrequestreview-{review['id']}"
-        self.reviews.append(review)
-        self.threads += [
-            {"id": self.new_id(), "mine": True, "outdated": False, "minimized": False, **c}
-            for c in body.get("comments", [])
-        ]
-        return Answer(200, {key: value for key, value in review.items() if key != "mine"})
 
-    def delete_review(self, found: re.Match[str], query: Any, body: Any) -> Answer:
-        keep = [
-            review for review in self.reviews if review["id"] != int(found[2]) or review["state"] != "PENDING"
-        ]
-        if len(keep) == len(self.reviews):
-            return error(404, "Not Found")
-        self.reviews = keep
-        return self.denied("pull_requests=write") or Answer(200, {})
+def get_pull(fake: Fake, number: str, *, accept: str, **_: Any) -> Answer:
+    """The pull request, or its diff."""
+    if (denied := fake.denied("pull_requests=read")) or int(number) != fake.pull:
+        return denied or error(404, "Not Found")
+    if accept.endswith((".diff", ".patch")):
+        if len(fake.files()) > 300:
+            detail = {"resource": "PullRequest", "field": "diff", "code": "too_large"}
+            return error(406, "Sorry, the diff exceeded the maximum number of files (300).", errors=[detail])
+        return Answer(200, "".join(file.text for file in fake.files()))
+    document = contract.example("GET", "pulls/{pull_number}")
+    name = "stranger/rows" if fake.fork else REPO
+    label = document["labels"][0]
+    document |= {
+        "number": fake.pull, "state": fake.state, "locked": fake.locked, "draft": fake.draft, "requested_teams": [],
+        "user": account(fake.author, document["user"]), "labels": [label | {"name": name} for name in fake.labels],
+    }  # fmt: skip
+    document["head"] |= {"sha": fake.head, "ref": "topic"}
+    document["base"] |= {"sha": fake.base, "ref": "main"}
+    document["head"]["repo"] = document["head"]["repo"] | {"full_name": name} if fake.head_repo else None
+    document["base"]["repo"] |= {"full_name": REPO}
+    return Answer(200, document)
 
-    def post_review_comment(self, found: re.Match[str], query: Any, body: Any) -> Answer:
-        denied = self.denied("pull_requests=write") or self.too_long(body["body"])
-        if denied:
-            return denied
-        complaint = self.misplaced(body)
-        if complaint:
-            detail = {
-                "resource": "PullRequestReviewComment",
-                "code": "custom",
-                "field": "line",
-                "message": complaint,
-            }
-            return error(422, "Validation Failed", errors=[detail])
-        self.threads.append(
-            {"id": self.new_id(), "mine": True, "outdated": False, "minimized": False, **body}
-        )
-        return Answer(201, {"id": self.next_id})
 
-    def post_comment(self, found: re.Match[str], query: Any, body: Any) -> Answer:
-        denied = self.denied("issues=write", "pull_requests=write") or self.too_long(body["body"])
-        if denied:
-            return denied
-        return Answer(201, self.add_comment(body["body"], mine=True))
+def get_files(fake: Fake, number: str, *, query: dict[str, str], **_: Any) -> Answer:
+    """The files of the pull request; those that are binary or too large come without their patch."""
+    if denied := fake.denied("pull_requests=read"):
+        return denied
+    address = f"{fake.url}/repositories/1/pulls/{number}/files"
+    pattern = contract.example("GET", "pulls/{pull_number}/files")[0]
+    pattern.pop("patch")
+    items = [
+        pattern
+        | {"filename": file.path, "status": file.status}
+        | ({"previous_filename": file.previous} if file.previous else {})
+        | ({"patch": file.patch} if file.patch is not None and len(file.patch) <= fake.max_patch else {})
+        for file in fake.files()[:MAX_FILES]
+    ]
+    return paged(items, query, address, fake.page)
 
-    def add_comment(self, body: str, *, mine: bool = False) -> dict[str, Any]:
-        comment = {"id": self.new_id(), "body": body, "mine": mine, "minimized": False}
-        comment["html_url"] = f"https://github.com/{REPO}/pull/{self.pull}#issuecomment-{comment['id']}"
-        self.comments.append(comment)
-        return comment
 
-    def patch_comment(self, found: re.Match[str], query: Any, body: Any) -> Answer:
-        denied = self.denied("issues=write", "pull_requests=write") or self.too_long(body["body"])
-        comment = next((c for c in self.comments if c["id"] == int(found[1])), None)
-        if denied or comment is None:
-            return denied or error(404, "Not Found")
-        comment["body"] = body["body"]
-        return Answer(200, comment)
+def get_permission(fake: Fake, login: str, **_: Any) -> Answer:
+    """What an account may do, as a map and as the older word, which knows fewer."""
+    push = login in fake.writers
+    document = contract.example("GET", "collaborators/{username}/permission")
+    rights = {"pull": True, "triage": push, "push": push, "maintain": False, "admin": False}
+    document |= {"permission": "write" if push else "read", "role_name": "write" if push else "read"}
+    document["user"] |= {"login": login, "permissions": rights, "role_name": document["role_name"]}
+    return Answer(200, document)
 
-    def post_reaction(self, found: re.Match[str], query: Any, body: Any) -> Answer:
-        denied = self.denied("issues=write")
-        if denied:
-            return denied
-        reaction = (int(found[1]), body["content"])
-        known = reaction in self.reactions
-        if not known:
-            self.reactions.append(reaction)
-        return Answer(200 if known else 201, {"id": 1, "content": body["content"]})
 
-    def get_permission(self, found: re.Match[str], query: Any, body: Any) -> Answer:
-        push = unquote(found[1]) in self.writers
-        rights = {"pull": True, "push": push, "admin": False, "maintain": False, "triage": False}
-        return Answer(
-            200,
-            {
-                "permission": "write" if push else "read",
-                "role_name": "x",
-                "user": {"login": found[1], "permissions": rights},
-            },
-        )
-
-    def graphql(self, body: Any) -> Answer:
-        query, variables = body["query"], body["variables"]
-        if query.startswith("mutation"):
-            for thread in self.threads:
-                if str(thread["id"]) == variables["id"]:
-                    thread["minimized"] = True
-            return Answer(200, {"data": {"minimizeComment": {"minimizedComment": {"isMinimized": True}}}})
-        if "reviewThreads(" in query:
-            nodes = [
-                {
-                    "isOutdated": t["outdated"], "isResolved": t.get("resolved", False),
-                    "comments": {"totalCount": 1, "nodes": [
-                        {"id": str(t["id"]), "body": t["body"], "viewerDidAuthor": t["mine"], "isMinimized": t["minimized"]}]},
-                }
-                for t in self.threads
-            ]  # fmt: skip
-        elif "reviews(" in query:
-            nodes = [
-                {
-                    "id": "R",
-                    "fullDatabaseId": str(r["id"]),
-                    "body": r["body"],
-                    "url": r["html_url"],
-                    "viewerDidAuthor": r["mine"],
-                    "state": r["state"],
-                }
-                for r in self.reviews
-            ]
-        else:
-            nodes = [
-                {
-                    "id": "C",
-                    "fullDatabaseId": str(c["id"]),
-                    "body": c["body"],
-                    "url": c["html_url"],
-                    "viewerDidAuthor": c["mine"],
-                    "isMinimized": c["minimized"],
-                }
-                for c in self.comments
-            ]
-        start = int(variables.get("cursor") or 0)
-        size = min(100, self.page)
-        page = {"hasNextPage": start + size < len(nodes), "endCursor": str(start + size)}
-        items = {"nodes": nodes[start : start + size], "pageInfo": page}
-        return Answer(200, {"data": {"repository": {"pullRequest": {"items": items}}}})
+ROUTES: list[tuple[str, str, Handler]] = [
+    (r"pulls/(\d+)", "GET", get_pull),
+    (r"pulls/(\d+)/files", "GET", get_files),
+    (r"collaborators/([^/]+)/permission", "GET", get_permission),
+    *github_talk.ROUTES,
+    *github_checks.ROUTES,
+    *github_data.ROUTES,
+]
 
 
 class Server:
@@ -400,22 +218,15 @@ class Server:
             disable_nagle_algorithm = True
 
             def answer(self) -> None:
-                length = int(self.headers.get("Content-Length") or 0)
-                raw = self.rfile.read(length)
-                parts = urlsplit(self.path)
+                raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 with lock:
+                    fake.before()
+                    parts = urlsplit(self.path)
                     fake.log.append(f"{self.command} {parts.path}")
                     fault = fake.faults.pop(0) if fake.faults else None
-                    answer: Answer | None = None
-                    if fault is None or fault.after:
-                        if self.headers.get("Authorization") != "Bearer secret":
-                            answer = error(401, "Bad credentials")
-                        else:
-                            query, body = parse_qs(parts.query), json.loads(raw) if raw else None
-                            answer = fake.handle(self.command, parts.path, query, body)
-                            fake.problems += contract.problems(
-                                self.command, parts.path, query, body, answer.status
-                            )
+                    answer = (
+                        None if fault and not fault.after else self.exchange(parts.path, parts.query, raw)
+                    )
                     if fault is not None:
                         if fault.status == 0:
                             self.close_connection = True
@@ -423,16 +234,51 @@ class Server:
                             return
                         answer = Answer(fault.status, fault.body or {"message": "x"}, fault.headers)
                 assert answer is not None
-                data = json.dumps(answer.body).encode()
+                self.send(answer)
+
+            def exchange(self, path: str, names: str, raw: bytes) -> Answer:
+                """One exchange: who asks, whether it is too much, what is answered, and whether GitHub's descriptions allow it."""
+                if self.headers.get("Authorization") not in ("Bearer secret", "token secret"):
+                    return error(401, "Bad credentials")
+                query = {name: values[-1] for name, values in parse_qs(names, keep_blank_values=True).items()}
+                try:
+                    body = json.loads(raw) if raw else None
+                except ValueError:
+                    return error(400, "Problems parsing JSON")
+                limited = fake.limits.exceeded(self.command, path, fake.now())
+                answer = limited or fake.handle(
+                    self.command, path, query, body, self.headers.get("Accept", "")
+                )
+                if isinstance(answer.body, str):  # a diff, which the contract does not describe
+                    return answer
+                named = re.sub(r"^/repositories/1/", f"/repos/{REPO}/", path)
+                fake.contract.check(self.command, named, query, body, answer.status, answer.body)
+                tag = f'"{hashlib.sha256(json.dumps(answer.body).encode()).hexdigest()}"'
+                if self.command == "GET" and answer.status == 200:
+                    answer.headers["ETag"] = tag
+                    if self.headers.get("If-None-Match") == tag:
+                        fake.limits.give_back()
+                        answer = Answer(304, None, {"ETag": tag})
+                answer.headers = fake.limits.headers(fake.now()) | answer.headers
+                return answer
+
+            def send(self, answer: Answer) -> None:
+                """Put the answer on the wire."""
+                text = answer.body if isinstance(answer.body, str) else json.dumps(answer.body)
+                data = b"" if answer.status in (204, 304) else text.encode()
                 self.send_response(answer.status)
                 for name, value in answer.headers.items():
                     self.send_header(name, value)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(data)))
+                if answer.status not in (204, 304):
+                    self.send_header("Content-Type", "application/json; charset=utf-8")
+                    self.send_header("Content-Length", str(len(data)))
                 self.end_headers()
                 self.wfile.write(data)
 
             do_GET = do_POST = do_PATCH = do_DELETE = do_PUT = answer
+
+            def date_time_string(self, timestamp: float | None = None) -> str:
+                return super().date_time_string(fake.now() if timestamp is None else timestamp)
 
             def log_message(self, *_: object) -> None:
                 return
@@ -445,7 +291,7 @@ class Server:
             daemon_threads = True
 
             def handle_error(self, *_: object) -> None:
-                return
+                fake.contract.problems += unexpected()
 
         self.server = Quiet(("127.0.0.1", 0), Handler)
         self.url = fake.url = f"http://127.0.0.1:{self.server.server_port}"
@@ -458,3 +304,11 @@ class Server:
         self.server.shutdown()
         self.server.server_close()
         self.thread.join()
+
+
+def unexpected() -> list[str]:
+    """The error being handled, unless it is a client that went away."""
+    import sys
+
+    kind, problem, _ = sys.exc_info()
+    return [] if kind is None or issubclass(kind, OSError | ValueError) else [f"the fake failed: {problem!r}"]

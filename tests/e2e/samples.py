@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from github_fake import git
+from github_diff import git
 
 from perforch.report.patch import patch
 from perforch.report.suggestions import suggest

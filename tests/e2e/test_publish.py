@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from conftest import FILES, commit
+from github_answers import Limits
 from github_fake import Fake, Fault, git
 from samples import head_text, improved, proposal, result
 
@@ -239,7 +240,7 @@ def test_random_fault_schedules(make_fake: Make) -> None:
     ]  # fmt: skip
     for seed in range(200):
         generator = random.Random(seed)
-        fake.comments, fake.reviews, fake.threads = [], [], []
+        fake.comments, fake.reviews, fake.threads, fake.limits = [], [], [], Limits()
         bad = generator.random() < 0.3
         fake.rejects = (lambda comment: comment["path"] == "src/b.cpp") if bad else None
         fake.faults = generator.choices(kinds, k=generator.randrange(1, 25))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
 from perforch.errors import GitHubError
+from perforch.github.waiting import graphql_errors, waiting_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,11 +24,10 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
-_TRANSIENT = frozenset({500, 502, 503, 504})
+_NOT_MODIFIED = 304
 _REDIRECTS = frozenset({301, 302, 307, 308})
 _ATTEMPTS = 6
-_SECONDARY_WAIT = 60.0  # "wait at least one minute", where no header says how long
-_LONGEST_WAIT = 300.0
+_LONGEST_WAIT = 900.0  # the job that waits has 20 minutes
 _PAGES = 60  # of 100: more than GitHub lists of anything that is asked for here
 
 
@@ -41,6 +41,14 @@ class Missing(GitHubError):
 
 class Unprocessable(GitHubError):
     """422: the request was understood and refused; repeating it is pointless."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Reply:
+    """An answer that can be used: its document, and the headers around it."""
+
+    document: Any
+    response: httpx.Response
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +77,7 @@ class Client:
     clock: Clock = field(default_factory=Clock)
     pause: float = 1.0
     _http: httpx.Client | None = field(default=None, repr=False)
+    _known: dict[str, tuple[str, Any]] = field(default_factory=dict, repr=False)
 
     def close(self) -> None:
         """Close the connections."""
@@ -80,36 +89,50 @@ class Client:
         """`/repos/owner/name/<tail>`."""
         return f"{self.api_url.rstrip('/')}/repos/{self.repository}/{tail}"
 
-    def get(self, tail: str, **query: str | int) -> Any:
-        """One JSON document under the repository.
+    def get(self, tail: str, **query: str | int) -> Json:
+        """One JSON object under the repository; asked for again it is free of charge while it has not changed.
 
         Raises:
             Missing, PermissionDenied, GitHubError
         """
-        return self._read("GET", self.path(tail), params=query or None).json()
+        url = self.path(tail)
+        key = f"{url}?{sorted(query.items())}"
+        tag, known = self._known.get(key, ("", None))
+        headers = {"If-None-Match": tag} if tag else {}
+        reply = self._read("GET", url, params=query or None, headers=headers)
+        document = known if reply.response.status_code == _NOT_MODIFIED else reply.document
+        if not isinstance(document, dict):
+            raise _unreadable(url)
+        tag = reply.response.headers.get("etag", "")
+        if tag:
+            self._known[key] = (tag, document)
+        return document
 
     def pages(self, tail: str, **query: str | int) -> Iterator[Json]:
         """All items of a list, following `Link: rel=next` and never building a page address."""
-        response = self._read("GET", self.path(tail), params={"per_page": 100, **query})
+        url = self.path(tail)
+        reply = self._read("GET", url, params={"per_page": 100, **query})
         for _ in range(_PAGES):
-            yield from response.json()
-            following = response.links.get("next", {}).get("url")
+            if not isinstance(reply.document, list):
+                raise _unreadable(url)
+            yield from (item for item in reply.document if isinstance(item, dict))
+            following = reply.response.links.get("next", {}).get("url")
             if not following:
                 return
-            response = self._read("GET", following)
+            reply = self._read("GET", following)
 
     def graphql(self, query: str, **variables: object) -> Json:
         """A GraphQL query (not a mutation): a POST that reads, so it is repeated like a read.
 
         Raises:
-            PermissionDenied: the answer holds errors and no data.
+            PermissionDenied, Missing, GitHubError
         """
-        body = {"query": query, "variables": variables}
-        document = self._read("POST", self.graphql_url, json=body).json()
+        document = self._read(
+            "POST", self.graphql_url, json={"query": query, "variables": variables}
+        ).document
         data = document.get("data") if isinstance(document, dict) else None
-        if not isinstance(data, dict) or document.get("errors"):
-            message = "GitHub's GraphQL API refused a query"
-            raise PermissionDenied(message, hint="The token needs `pull-requests: read`.")
+        if not isinstance(data, dict):
+            raise _unreadable(self.graphql_url)
         return data
 
     def mutate(self, query: str, **variables: object) -> None:
@@ -136,49 +159,55 @@ class Client:
                 existing = find()
                 if existing is not None:
                     return existing
-            response = self._once(method, self.path(tail), attempt, json=body)
-            if response is not None:
+            reply = self._once(method, self.path(tail), attempt, json=body)
+            if reply is not None:
                 self.clock.sleep(self.pause)
-                return response.json() if response.content else {}
+                return reply.document if isinstance(reply.document, dict) else {}
         raise self._gave_up(method, tail)
 
-    def _read(self, method: str, url: str, **options: Any) -> httpx.Response:
+    def _read(self, method: str, url: str, **options: Any) -> _Reply:
         for attempt in range(_ATTEMPTS):
-            response = self._once(method, url, attempt, **options)
-            if response is not None:
-                return response
+            reply = self._once(method, url, attempt, **options)
+            if reply is not None:
+                return reply
         raise self._gave_up(method, url)
 
     def _gave_up(self, method: str, what: str) -> GitHubError:
         message = f"GitHub did not answer {method} {urlsplit(what).path} after {_ATTEMPTS} attempts"
         return GitHubError(message, hint="Run the job again; nothing is posted twice.")
 
-    def _once(self, method: str, url: str, attempt: int, **options: Any) -> httpx.Response | None:
+    def _once(self, method: str, url: str, attempt: int, **options: Any) -> _Reply | None:
         """The answer, or None after having waited for a passing failure to pass."""
         import httpx
 
         url = self._same_host(url)
-        headers = {
+        options["headers"] = {
             "Authorization": f"Bearer {self.token}",
             "Accept": "application/vnd.github+json",
             "X-GitHub-Api-Version": "2022-11-28",
+            **options.get("headers", {}),
         }
         if self._http is None:
             self._http = httpx.Client(timeout=30, trust_env=False, headers={"User-Agent": "perforch"})
         try:
-            response = self._http.request(method, url, headers=headers, **options)
+            response = self._http.request(method, url, **options)
             if response.status_code in _REDIRECTS and "location" in response.headers:
                 # A renamed repository. 301 keeps the method here: GitHub means 308 (REST best practices).
                 target = self._same_host(urljoin(url, response.headers["location"]))
-                response = self._http.request(method, target, headers=headers, **options)
+                response = self._http.request(method, target, **options)
         except httpx.TransportError:
             self.clock.sleep(2.0**attempt)
             return None
-        if response.is_success:
-            return response
+        if response.status_code == _NOT_MODIFIED and "If-None-Match" in options["headers"]:
+            return _Reply(None, response)
         wait = waiting_time(response, attempt, now=self.clock.now())
+        if wait == 0:
+            return _Reply(response.json() if response.content else None, response)
         if wait is None:
             raise _refusal(response, method, urlsplit(url).path)
+        if wait > _LONGEST_WAIT:
+            message = f"GitHub's rate limit for this token is used up for another {wait / 60:.0f} minutes"
+            raise GitHubError(message, hint="Run the job again after that; nothing is posted twice.")
         if attempt < _ATTEMPTS - 1:
             self.clock.sleep(wait)
         return None
@@ -193,55 +222,19 @@ class Client:
         return url
 
 
-def waiting_time(response: httpx.Response, attempt: int, *, now: float) -> float | None:
-    """Seconds to wait before repeating the request; None if repeating it would not help."""
-    status, headers = response.status_code, response.headers
-    if status in _TRANSIENT:
-        return 2.0**attempt
-    limited = status == 429 or (status == 422 and _is_abuse(response))
-    if status == 403:
-        exhausted = headers.get("x-ratelimit-remaining") == "0"
-        # A missing right names the rights that would do; a secondary limit need not name anything.
-        limited = exhausted or "retry-after" in headers or "x-accepted-github-permissions" not in headers
-    if not limited:
-        return None
-    after = _number(headers.get("retry-after"))
-    if after is None and headers.get("x-ratelimit-remaining") == "0":
-        reset = _number(headers.get("x-ratelimit-reset"))
-        after = None if reset is None else reset - now
-    if after is None:
-        after = _SECONDARY_WAIT * 2**attempt
-    # A clock that jumped makes the difference meaningless; the bounds keep it harmless.
-    return min(max(after, 1.0), _LONGEST_WAIT)
-
-
-def _is_abuse(response: httpx.Response) -> bool:
-    document = _document(response)
-    errors = document.get("errors")
-    codes = (
-        [item.get("code") for item in errors if isinstance(item, dict)] if isinstance(errors, list) else []
-    )
-    return "abuse" in [document.get("code"), *codes]
-
-
-def _document(response: httpx.Response) -> Json:
-    try:
-        document = response.json()
-    except ValueError:
-        return {}
-    return document if isinstance(document, dict) else {}
-
-
-def _number(text: str | None) -> float | None:
-    try:
-        return float(text) if text is not None else None
-    except ValueError:
-        return None
+def _unreadable(url: str) -> GitHubError:
+    message = f"GitHub's answer at {urlsplit(url).path} cannot be read"
+    return GitHubError(message, hint="Run the job again; nothing is posted twice.")
 
 
 def _refusal(response: httpx.Response, method: str, path: str) -> GitHubError:
     status = response.status_code
     message = f"GitHub answered {status} to {method} {path}"
+    if kinds := graphql_errors(response):
+        if "NOT_FOUND" in kinds:
+            return Missing(f"GitHub knows nothing of what was asked for at {path}")
+        message = f"GitHub refused a query at {path}"
+        return PermissionDenied(message, hint="Give the job `permissions: {pull-requests: write}`.")
     if status == 401:
         return GitHubError(message, hint="The token is not valid; pass github.token or a token of your own.")
     if status == 403:

@@ -107,4 +107,6 @@ class Conversation:
 
 
 def _said(node: dict[str, Any]) -> Said:
-    return Said(int(node["fullDatabaseId"]), node["body"], node.get("url") or "", node.get("state") or "")
+    return Said(
+        int(node["fullDatabaseId"] or 0), node["body"], node.get("url") or "", node.get("state") or ""
+    )
