@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
@@ -18,6 +19,7 @@ from perforch.errors import GitHubError
 from perforch.github.waiting import graphql_errors, waiting_time
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Iterator
 
     import httpx
@@ -188,7 +190,9 @@ class Client:
             **options.get("headers", {}),
         }
         if self._http is None:
-            self._http = httpx.Client(timeout=30, trust_env=False, headers={"User-Agent": "perforch"})
+            self._http = httpx.Client(
+                timeout=30, trust_env=False, verify=_trusted(), headers={"User-Agent": "perforch"}
+            )
         try:
             response = self._http.request(method, url, **options)
             if response.status_code in _REDIRECTS and "location" in response.headers:
@@ -220,6 +224,14 @@ class Client:
             )
             raise GitHubError(message)
         return url
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    """The certificates that are trusted; reading them takes longer than a request."""
+    import httpx
+
+    return httpx.create_ssl_context(trust_env=False)
 
 
 def _unreadable(url: str) -> GitHubError:
