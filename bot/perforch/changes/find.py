@@ -14,12 +14,13 @@ from perforch.changes.compare import Compared, File, compare
 from perforch.changes.function import Changes, Function, Skip
 from perforch.changes.git import MAX_FILE_BYTES, SUBMODULE, SYMLINK
 from perforch.changes.globs import matches
+from perforch.errors import RepositoryError
 from perforch.languages.syntax import is_test_path, language_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from perforch.changes.git import Delta, Git
+    from perforch.changes.git import Delta, Entry, Git
 
 _ATTRIBUTES = {"linguist-generated": "generated code", "linguist-vendored": "vendored code"}
 _CHUNK = 64  # files a worker takes at once
@@ -58,19 +59,18 @@ def find(
     marked = [delta for delta in wanted if delta.path in attributes]
     skipped += [Skip(delta.path, "", _ATTRIBUTES[min(attributes[delta.path])]) for delta in marked]
     wanted = [delta for delta in wanted if delta.path not in attributes]
-    sizes = git.sizes(
-        {entry.sha for delta in wanted for entry in (delta.new, delta.old) if entry is not None}
-    )
+    sizes = git.sizes({entry.sha for delta in wanted for entry in _sides(delta)})
     small: list[Delta] = []
     for delta in wanted:
-        if delta.new is not None and sizes.get(delta.new.sha, MAX_FILE_BYTES + 1) > MAX_FILE_BYTES:
-            skipped.append(Skip(delta.path, "", f"larger than {MAX_FILE_BYTES >> 20} MiB"))
+        reason = _too_large(delta, sizes)
+        if reason:
+            skipped.append(Skip(delta.path, "", reason))
         else:
             small.append(delta)
-    total = sum(sizes[delta.new.sha] for delta in small if delta.new is not None)
+    total = sum(sizes[entry.sha] for delta in small for entry in _sides(delta))
     functions: list[Function] = []
     warnings: list[str] = []
-    for compared in _compare_all(_files(git, small, sizes, skipped), _workers(jobs, total)):
+    for compared in _compare_all(_files(git, small, skipped), _workers(jobs, total)):
         functions += compared.functions
         skipped += compared.skipped
         warnings += compared.warnings
@@ -101,19 +101,32 @@ def _reason(delta: Delta, include: Sequence[str], exclude: Sequence[str]) -> str
     return origin.by_path(delta.path)
 
 
-def _files(git: Git, deltas: Sequence[Delta], sizes: dict[str, int], skipped: list[Skip]) -> Iterator[File]:
+def _sides(delta: Delta) -> list[Entry]:
+    """The regular files of a change, before and after; a link is not what it points to."""
+    return [entry for entry in (delta.new, delta.old) if entry is not None and entry.is_file]
+
+
+def _too_large(delta: Delta, sizes: Mapping[str, int]) -> str:
+    """Why a change is not read, or "".
+
+    Raises:
+        RepositoryError: the contents are not in this clone.
+    """
+    for entry in _sides(delta):
+        if entry.sha not in sizes:
+            message = f"the contents of {delta.path} are not in this clone"
+            raise RepositoryError(message, hint="Clone without --filter.")
+        if sizes[entry.sha] > MAX_FILE_BYTES:
+            was = "" if entry is delta.new else "was "
+            return f"{was}larger than {MAX_FILE_BYTES >> 20} MiB"
+    return ""
+
+
+def _files(git: Git, deltas: Sequence[Delta], skipped: list[Skip]) -> Iterator[File]:
     """Contents of both sides, read a few hundred files at a time."""
     remaining = iter(deltas)
     while chunk := list(islice(remaining, 4 * _CHUNK)):
-        shas = {
-            entry.sha
-            for delta in chunk
-            for entry in (delta.new, delta.old)
-            if entry is not None and entry.is_file
-        }
-        contents = dict(
-            git.blobs(sha for sha in shas if sizes.get(sha, MAX_FILE_BYTES + 1) <= MAX_FILE_BYTES)
-        )
+        contents = dict(git.blobs({entry.sha for delta in chunk for entry in _sides(delta)}))
         for delta in chunk:
             language = language_of(delta.path)
             head = contents.get(delta.new.sha) if delta.new is not None else None
@@ -125,11 +138,6 @@ def _files(git: Git, deltas: Sequence[Delta], sizes: dict[str, int], skipped: li
                 continue
             before = contents.get(delta.old.sha) if delta.old is not None and delta.old.is_file else None
             yield File(delta.path, delta.base_path, language, head, before, is_test_path(delta.path))
-
-
-def _blobs(deltas: Sequence[Delta]) -> set[str]:
-    sides = (entry for delta in deltas for entry in (delta.new, delta.old))
-    return {entry.sha for entry in sides if entry is not None and entry.is_file}
 
 
 def _workers(jobs: int | None, total: int) -> int:

@@ -21,6 +21,7 @@ MAX_DIFF_BYTES = 64 * 1024 * 1024
 _DIFF = ("-r", "-M", "-l1000", "--no-ext-diff", "--no-textconv", "--no-color", "--full-index")
 _REGULAR = frozenset({"100644", "100755", "100664"})
 SYMLINK, SUBMODULE = "120000", "160000"
+_SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _SLUG = re.compile(r"(?:^|[:/])([\w.-]+)/([\w.-]+?)(?:\.git)?/?$")
 
 
@@ -71,6 +72,9 @@ class Git:
             message = "git is not installed"
             raise ToolMissingError(message, hint="Install it, such as with: apt-get install git")
         start = Path(path).resolve()
+        if not start.is_dir():
+            message = f"{start} is not a folder" if start.exists() else f"{start} does not exist"
+            raise RepositoryError(message, hint="Name a checkout with --repo.")
         for folder in (start, *start.parents):
             marker = folder / ".git"
             if (marker.is_dir() and (marker / "HEAD").exists()) or marker.is_file():
@@ -93,16 +97,23 @@ class Git:
             found = self._try(candidate)
             if found:
                 return found
-        hint = "Look at `git branch --all`"
-        if self.is_shallow():
-            hint = "This is a shallow clone: run `git fetch --unshallow`, or check out with fetch-depth: 0"
+        hint = "Look at `git branch --all`; a branch may have been deleted or not been fetched."
+        if not self._run.call("rev-list", "--all", "--max-count=1").strip() and not self.checked_out():
+            hint = "The repository has no commits yet."
+        elif self.is_shallow():
+            hint = "This is a shallow clone: run `git fetch --unshallow`, or check out with fetch-depth: 0."
         message = f"no commit {revision!r} in {self.root}"
-        raise RepositoryError(message, hint=hint + ".")
+        raise RepositoryError(message, hint=hint)
+
+    def checked_out(self) -> str:
+        """The commit of HEAD, "" before the first one."""
+        return self._try("HEAD")
 
     def _try(self, revision: str) -> str:
         asked = ("--verify", "--quiet", "--end-of-options", revision + "^{commit}")
         done = self._run.call("rev-parse", *asked, ok=(0, 1, 128))
-        return done.decode().strip()
+        found = done.decode().strip()
+        return found if _SHA.fullmatch(found) else ""  # `^main` names commits too, all but one
 
     def default_branch(self) -> str:
         """What pull requests go into: origin's HEAD, or a branch main or master.
@@ -118,6 +129,9 @@ class Git:
             prefix = "refs/remotes/" if name.startswith("origin/") else "refs/heads/"
             if self._try(prefix + name):
                 return name
+        if not self.checked_out():
+            message = f"{self.root} has no commits yet"
+            raise RepositoryError(message, hint="Commit something first, or name the head with --head REV.")
         message = f"{self.root} has no default branch: neither origin/HEAD nor main nor master exists"
         raise RepositoryError(message, hint="Name the base with --base REV.")
 

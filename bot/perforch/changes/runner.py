@@ -19,15 +19,20 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _TIMEOUT_SECONDS = 600
-_OFF = (
-    "core.hooksPath=/dev/null",
-    "core.fsmonitor=false",
-    "core.splitIndex=false",
-    "core.sparseCheckout=false",
-    "index.sparse=false",
-    "safe.bareRepository=explicit",
-    "protocol.allow=never",
-    "core.quotePath=false",
+_SETTINGS = (
+    (b"core.hooksPath", b"/dev/null"),
+    (b"core.fsmonitor", b"false"),
+    (b"core.splitIndex", b"false"),
+    (b"core.sparseCheckout", b"false"),
+    (b"index.sparse", b"false"),
+    (b"safe.bareRepository", b"explicit"),
+    (b"protocol.allow", b"never"),
+    (b"core.quotePath", b"false"),
+    # These run nothing, but change what a diff says.
+    (b"core.attributesFile", b"/dev/null"),
+    (b"core.bigFileThreshold", b"512m"),
+    (b"diff.suppressBlankEmpty", b"false"),
+    (b"diff.orderFile", b"/dev/null"),
 )
 _PATH = "/usr/local/bin:/usr/bin:/bin"
 
@@ -38,14 +43,13 @@ class Runner:
     def __init__(self, root: Path, *, binary: str) -> None:
         self.root = root
         self._binary = binary
-        self._settings = list(_OFF)
+        self._settings = list(_SETTINGS)
         # A filter of .git/config would otherwise run when the working tree is compared.
         listed = self.call("config", "--null", "--name-only", "--get-regexp", r"^filter\..*", ok=(0, 1))
-        names = [name for name in listed.decode("utf-8", "replace").split("\0") if name.count(".") >= 2]
-        for driver in sorted({name.split(".", 1)[1].rpartition(".")[0] for name in names}):
-            self._settings += [
-                f"filter.{driver}.{what}" for what in ("clean=", "smudge=", "process=", "required=false")
-            ]
+        names = [name for name in listed.split(b"\0") if name.count(b".") >= 2]
+        for driver in sorted({name.rpartition(b".")[0] for name in names}):
+            self._settings += [(driver + b"." + what, b"") for what in (b"clean", b"smudge", b"process")]
+            self._settings.append((driver + b".required", b"false"))
 
     def call(
         self,
@@ -117,11 +121,18 @@ class Runner:
         raise RepositoryError(message, hint=hint)
 
     def _command(self, arguments: Sequence[str]) -> list[str]:
-        settings = [part for setting in self._settings for part in ("-c", setting)]
-        return [self._binary, "--no-pager", *settings, *arguments]
+        return [self._binary, "--no-pager", *arguments]
 
     def _environment(self) -> dict[str, str]:
+        # Settings go by variables: names given with -c end at their first equals sign, and a driver may have one.
+        settings = {
+            f"GIT_CONFIG_{part}_{index}": os.fsdecode(value)
+            for index, pair in enumerate(self._settings)
+            for part, value in zip(("KEY", "VALUE"), pair, strict=True)
+        }
         return {
+            **settings,
+            "GIT_CONFIG_COUNT": str(len(self._settings)),
             "PATH": _PATH,
             "HOME": "/nonexistent",
             "LC_ALL": "C",
@@ -132,6 +143,8 @@ class Runner:
             "GIT_CONFIG_NOSYSTEM": "1",
             "GIT_ATTR_NOSYSTEM": "1",
             "GIT_NO_REPLACE_OBJECTS": "1",
+            "GIT_GRAFT_FILE": os.devnull,
+            "GIT_NO_LAZY_FETCH": "1",
             "GIT_OPTIONAL_LOCKS": "0",
             "GIT_TERMINAL_PROMPT": "0",
             "GIT_ASKPASS": "/bin/false",

@@ -36,7 +36,7 @@ def demo(out: Path, as_json: bool) -> int:
     """Run the whole pipeline on the sample pull request: five languages, no key, no network."""
     from perforch import assets
     from perforch.changes.git import Git
-    from perforch.commands import optimize, outputs
+    from perforch.commands import comparison, optimize, outputs
     from perforch.llm.replay import ReplayServer
 
     sample = assets.directory("examples") / "sample-pr"
@@ -47,7 +47,7 @@ def demo(out: Path, as_json: bool) -> int:
         git = Git.open(repository)
         base, head = git.resolve("main"), git.resolve("pull-request")
         with ReplayServer(sample / "replies") as server:
-            settings = redirected(optimize.read_settings(git, base, None), server.url)
+            settings = redirected(comparison.read_settings(git, base, None), server.url)
             os.environ.setdefault(KEY, "replayed")
             result = optimize.run(git, base, head, settings, out)
     noted = result.model_copy(update={"notes": (NOTICE, *result.notes)})

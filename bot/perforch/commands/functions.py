@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from perforch.commands import comparison
 from perforch.commands.terminal import emit, json_option, stderr
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from perforch.changes.function import Changes, Function
-    from perforch.changes.git import Git
-    from perforch.settings import Settings
 
 
 @click.command()
@@ -28,32 +27,14 @@ if TYPE_CHECKING:
 def functions(repo: Path, base: str | None, head: str, config: Path | None, as_json: bool) -> None:
     """List the functions that a change adds or modifies, and what was left alone and why."""
     from perforch.changes.find import find
-    from perforch.changes.git import Git
 
-    git = Git.open(repo)
-    start = base if base is not None else git.default_branch()
-    settings = _settings(git, start, config)
-    changes = find(git, start, head, include=settings.include, exclude=settings.exclude)
+    compared = comparison.begin(repo, base, head, config)
+    include, exclude = compared.settings.include, compared.settings.exclude
+    changes = find(compared.git, compared.base, compared.head, include=include, exclude=exclude)
     for warning in changes.warnings:
-        stderr().print(f"warning: {warning}")
+        stderr().print(f"warning: {_visible(warning)}")
     document = _document(changes)
     emit(document, as_json=as_json, human=lambda console: _show(console, changes, document))
-
-
-def _settings(git: Git, base: str, config: Path | None) -> Settings:
-    """The configuration as it stands on the base, never on the head."""
-    from perforch import settings
-    from perforch.errors import ConfigError
-
-    if config is not None:
-        try:
-            data = config.read_bytes()
-        except OSError as error:
-            message = f"cannot read {config}: {error.strerror}"
-            raise ConfigError(message) from error
-        return settings.parse(data, source=str(config))
-    data = git.read(base, [settings.PATH]).get(settings.PATH, b"")
-    return settings.parse(data)
 
 
 def _document(changes: Changes) -> dict[str, Any]:
@@ -85,14 +66,22 @@ def _printable(path: str) -> str:
     return path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
+def _visible(path: str) -> str:
+    """For people: what would move the cursor, break the line or turn the text around is written out."""
+    shown = (mark if mark.isprintable() else ascii(mark)[1:-1] for mark in _printable(path))
+    return "".join(shown)
+
+
 def _show(console: Console, changes: Changes, document: dict[str, Any]) -> None:
     if not changes.functions:
         console.print("No function in a supported language was added or modified.")
     for entry in document["functions"]:
-        place = f"{entry['path']}:{entry['start_line']}-{entry['end_line']}"
+        place = f"{_visible(entry['path'])}:{entry['start_line']}-{entry['end_line']}"
         categories = ", ".join(entry["categories"])
         console.print(
             f"{entry['change']:8}  {place}  {entry['name']}" + (f"  [{categories}]" if categories else "")
         )
     for entry in document["skipped"]:
-        console.print(f"skipped   {entry['path']}  {entry['name']}".rstrip() + f"  ({entry['reason']})")
+        console.print(
+            f"skipped   {_visible(entry['path'])}  {entry['name']}".rstrip() + f"  ({entry['reason']})"
+        )

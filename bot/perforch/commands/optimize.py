@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from perforch.commands import keyrings, outputs, signals, terminal
+from perforch.commands import comparison, keyrings, outputs, signals, terminal
 from perforch.result import Metric, Stage
 
 if TYPE_CHECKING:
@@ -65,32 +65,13 @@ def optimize(
 
     Writes result.json, review.md, report.html and one .patch a proposal into --out. Your checkout is not touched.
     """
-    from perforch.changes.git import Git
-
-    git = Git.open(repo)
-    base_revision = base or git.default_branch()
-    base_sha, head_sha = git.resolve(base_revision), git.resolve(head)
-    settings = read_settings(git, base_sha, config)
+    compared = comparison.begin(repo, base, head, config)
+    settings = compared.settings
     if metric is not None:
         settings = settings.model_copy(update={"metric": Metric(metric)})
     wanted = None if stage == "auto" else Stage(stage)
-    result = run(git, base_sha, head_sha, settings, out, functions=functions, stage=wanted)
+    result = run(compared.git, compared.base, compared.head, settings, out, functions=functions, stage=wanted)
     return finish(result, out, as_json=as_json)
-
-
-def read_settings(git: Git, base_sha: str, config: Path | None) -> Settings:
-    """The configuration: the file named on the command line, else that of the base revision, else the defaults."""
-    from perforch import settings
-    from perforch.errors import ConfigError
-
-    if config is not None:
-        try:
-            return settings.parse(config.read_bytes(), source=str(config))
-        except OSError as error:
-            message = f"{config} cannot be read: {error.strerror}"
-            raise ConfigError(message) from error
-    data = git.read(base_sha, [settings.PATH]).get(settings.PATH)
-    return settings.Settings() if data is None else settings.parse(data)
 
 
 def run(

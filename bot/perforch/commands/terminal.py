@@ -38,7 +38,8 @@ def _console(*, stderr: bool) -> Console:
 def emit(document: Any, *, as_json: bool, human: Callable[[Console], None]) -> None:
     """Print `document` as JSON, or call `human` with the result console."""
     if as_json:
-        sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+        narrow = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
+        sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=narrow, allow_nan=False) + "\n")
         sys.stdout.flush()
     else:
         human(stdout())

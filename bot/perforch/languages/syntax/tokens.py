@@ -51,7 +51,7 @@ def tokens(root: Node, grammar: Grammar, *, span: tuple[int, int] | None = None)
                 inside.append(_Around(kind, marked))
                 continue
             if whole and not (parent is not None and parent.kind in grammar.sequences and kind in _ENDS):
-                content = node.text or b""
+                content = (node.text or b"").replace(b"\r\n", b"\n")
                 out.append(content if kind in grammar.atomic else content.strip())
                 if parent is not None and parent.marked:
                     out.append(_END)
