@@ -32,6 +32,7 @@ get {REPO}/issues/{issue_number}
 get {REPO}/issues/{issue_number}/comments
 post {REPO}/issues/{issue_number}/comments
 patch {REPO}/issues/comments/{comment_id}
+patch {REPO}/pulls/{pull_number}
 get {REPO}/issues/comments/{comment_id}/reactions
 post {REPO}/issues/comments/{comment_id}/reactions
 get {REPO}/collaborators/{username}/permission

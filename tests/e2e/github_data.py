@@ -261,6 +261,17 @@ def post_pull(fake: Fake, *, body: dict[str, Any], **_: Any) -> Answer:
     return Answer(201, _pull(pull))
 
 
+def patch_pull(fake: Fake, number: str, *, body: dict[str, Any], **_: Any) -> Answer:
+    """Title, body or state of a pull request that a client opened."""
+    if denied := fake.denied("pull_requests=write"):
+        return denied
+    pull = next((pull for pull in fake.opened if pull["number"] == int(number)), None)
+    if pull is None:
+        return error(404, "Not Found")
+    pull |= body
+    return Answer(200, _pull(pull))
+
+
 def _pull(pull: dict[str, Any], *, short: bool = False) -> dict[str, Any]:
     document: Any = contract.example("GET", "pulls") if short else contract.example("POST", "pulls")
     document = document[0] if isinstance(document, list) else document
@@ -278,6 +289,7 @@ ROUTES: list[tuple[str, str, Callable[..., Answer]]] = [
     ("", "GET", get_repository),
     (r"pulls", "GET", list_pulls),
     (r"pulls", "POST", post_pull),
+    (r"pulls/(\d+)", "PATCH", patch_pull),
     (r"git/ref/(.+)", "GET", get_ref),
     (r"git/refs", "POST", post_ref),
     (r"git/refs/(.+)", "PATCH", patch_ref),
