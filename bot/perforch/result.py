@@ -134,6 +134,10 @@ class FunctionResult(Record):
     signature: Text = ""
     change: Literal["added", "modified"] = "modified"
     categories: tuple[str, ...] = ()
+    agreement: dict[str, tuple[int, int]] = Field(
+        default_factory=dict,
+        description="by annotator model: labels on which it agreed with the consensus, and labels that anyone gave",
+    )
     stage: Stage | None = None
     verdict: Verdict
     reason: Text = ""

@@ -62,7 +62,7 @@ async def consensus(
     """Ask up to three models at once.
 
     Args:
-        models: configured models; `memory` says which three, or which one, to ask, else the first three.
+        models: configured models; `memory` says which three, or which one, to ask, else the first three (see `annotators`).
         complete: puts a prompt to a model; equal prompts are expected to be answered from its store.
     """
     local = classify(function)
@@ -104,10 +104,23 @@ def annotators(
         memory, models, stage="categorise", language=language, strategy="cost", limit=ANNOTATORS
     )
     for entry in ranked:
-        agreed, total = entry.terms["successes"], entry.terms["attempts"]
-        if total and posterior.lower_bound(agreed, total) >= TRUSTED_RATE:
+        if _trusted(entry):
             return (entry.model,)
     return tuple(entry.model for entry in ranked)
+
+
+def trusted(model: ModelSettings, memory: Memory | None, *, language: str) -> bool:
+    """Whether the evidence lets this model replace three."""
+    if memory is None:
+        return False
+    return any(
+        map(_trusted, order.order(memory, [model], stage="categorise", language=language, strategy="cost"))
+    )
+
+
+def _trusted(entry: order.Ranked) -> bool:
+    agreed, total = entry.terms["successes"], entry.terms["attempts"]
+    return total > 0 and posterior.lower_bound(agreed, total) >= TRUSTED_RATE
 
 
 def read(text: str) -> tuple[str, ...] | None:

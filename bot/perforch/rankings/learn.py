@@ -24,7 +24,7 @@ Reaction = Literal["merged", "dismissed", "ignored"]
 
 
 def from_result(result: Result, *, date: str) -> tuple[Evidence, ...]:
-    """Machine verdicts of a run, one record an attempt, weight 1.
+    """Machine verdicts of a run, weight 1: one record an attempt, and one for each annotator of a function.
 
     Args:
         date: day of the run, YYYY-MM-DD.
@@ -34,6 +34,20 @@ def from_result(result: Result, *, date: str) -> tuple[Evidence, ...]:
 
 def _function(result: Result, function: FunctionResult, date: str) -> Iterator[Evidence]:
     item = item_of(result, function)
+    for model, (agreed, labels) in function.agreement.items():
+        if labels:
+            yield Evidence(
+                model=model,
+                stage="categorise",
+                metric="agreement",
+                language=function.language.value,
+                attempts=labels,
+                successes=min(max(agreed, 0), labels),
+                source="pull-request",
+                date=date,
+                item=item,
+                harness=f"perforch {result.perforch}",
+            )
     failed: dict[Stage, list[str]] = {}
     last_accepted = _last_accepted(function.attempts)
     for position, attempt in enumerate(function.attempts):

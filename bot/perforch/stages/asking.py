@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from perforch.categories.consensus import consensus
+from perforch.categories.consensus import Labels, annotators, consensus, trusted
 from perforch.categories.local import classify
 from perforch.errors import ConfigError
 from perforch.llm import keys, prices, secrets
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from perforch.settings import ModelSettings, Settings
 
 ANNOTATORS = 3  # the paper's consensus: a label needs two of three models
-CALLS_PER_FUNCTION = ANNOTATORS + 5  # labels and one call for each place of the order
+ORDER = 5  # calls that the order of one function may take
 
 
 class Asking:
@@ -63,11 +63,7 @@ class Asking:
         self.models: tuple[ModelSettings, ...] = tuple(usable)
         self.notes: tuple[str, ...] = (*missing, *prices.notes(usable))
         self._memory = Memory.load(repository) if usable else None
-        self._annotates = (
-            settings.categories != "local"
-            and len(usable) >= ANNOTATORS
-            and settings.budget.calls >= CALLS_PER_FUNCTION * functions
-        )
+        self._functions = functions
         self._labels_in = self._labels_out = 0  # tokens that labels took
         self._client = Client(out / "replies.sqlite", settings.budget, run=run, environment=environment)
 
@@ -108,12 +104,20 @@ class Asking:
         )
         return tuple(place.model for place in ranked)
 
-    async def categories(self, function: Function) -> tuple[str, ...]:
-        """The function's categories: the annotators' consensus where three can be asked, else the local classifier."""
-        if not self._annotates:
-            return classify(function)
-        labels = await consensus(function, self.models[:ANNOTATORS], self._label)
-        return labels.categories
+    async def labels(self, function: Function) -> Labels:
+        """The function's categories: the consensus of three annotators, or the labels of one that the evidence trusts as much.
+
+        The local classifier's where neither is at hand, or where the calls do not suffice for labels and candidates of all functions.
+        """
+        language = function.language.value
+        asked = annotators(self.models, self._memory, language=language)
+        enough = len(asked) == ANNOTATORS or (
+            len(asked) == 1 and trusted(asked[0], self._memory, language=language)
+        )
+        affordable = self._settings.budget.calls >= (len(asked) + ORDER) * self._functions
+        if self._settings.categories == "local" or not enough or not affordable:
+            return Labels(classify(function), "local")
+        return await consensus(function, asked, self._label, memory=self._memory)
 
     async def _label(self, model: ModelSettings, prompt: Prompt) -> Reply:
         if kind := secrets.find_secret(prompt.user):

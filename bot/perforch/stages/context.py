@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+    from perforch.categories.consensus import Labels
     from perforch.changes.function import Function
     from perforch.llm.model import Prompt, Reply
     from perforch.result import Attempt, Metric, Stage
@@ -43,7 +44,7 @@ class Context:
     Attributes:
         complete: sends one prompt to one model; never raises for what a provider does.
         order: the Memory.
-        categories: labels of a function about to be put to models; may ask some.
+        labels: categories of a function about to be put to models; may ask some.
         bench: serial access to the reserved CPUs.
         say: one line of progress for people: function key, what happens.
         workers: bounds how many builds and test runs go on at once.
@@ -55,7 +56,7 @@ class Context:
     head: Tree
     complete: Callable[[ModelSettings, Prompt], Awaitable[Reply]]
     order: Order
-    categories: Callable[[Function], Awaitable[tuple[str, ...]]]
+    labels: Callable[[Function], Awaitable[Labels]]
     bench: Bench
     say: Callable[[str, str], None]
     workers: asyncio.Semaphore
@@ -105,6 +106,7 @@ class Subject:
     exercise: Exercise
     head: Version
     categories: tuple[str, ...] = ()
+    agreement: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     attempts: list[Attempt] = field(default_factory=list)
     seen: dict[str, Attempt] = field(default_factory=dict)
 

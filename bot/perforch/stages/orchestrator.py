@@ -217,7 +217,7 @@ class _Run:
             head=head,
             complete=self._asking.complete,
             order=self._asking.order,
-            categories=self._asking.categories,
+            labels=self._asking.labels,
             bench=self.bench,
             say=self._say,
             # One CPU is left to the benchmark and one thread of work fills each of the others.

@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from perforch.categories.consensus import agreement
 from perforch.errors import PerforchError, SandboxUnavailableError
 from perforch.languages import syntax
 from perforch.measure.model import Decision
@@ -131,7 +132,7 @@ async def _refine_head(context: Context, subject: Subject, hunks: Hunks) -> Func
     timed = await _timed(context, subject, subject.head)
     if timed is None:
         return _result(subject, Stage.REFINE, Verdict.NOT_MEASURABLE, _cannot_time(subject))
-    subject.categories = await context.categories(subject.head.function)
+    await _label(context, subject)
     refined = await refine(context, subject, subject.head, timed)
     if refined.winner is None:
         result = _result(subject, Stage.REFINE, Verdict.NO_CHANGE, refined.reason, trial=refined.trial)
@@ -146,7 +147,7 @@ async def _refine_head(context: Context, subject: Subject, hunks: Hunks) -> Func
 async def _repair_head(
     context: Context, subject: Subject, hunks: Hunks, stage: Stage, *, only: bool
 ) -> FunctionResult:
-    subject.categories = await context.categories(subject.head.function)
+    await _label(context, subject)
     if stage is Stage.GENERATE:
         repaired = await generate(context, subject)
     else:
@@ -167,6 +168,12 @@ async def _repair_head(
             reason = f"{reason}; then refined: {proven(trial, context.metric)}"
     result = _result(subject, stage, verdict, reason, trial=trial)
     return _with_proposal(result, subject, winner, hunks, description)
+
+
+async def _label(context: Context, subject: Subject) -> None:
+    labels = await context.labels(subject.head.function)
+    subject.categories = labels.categories
+    subject.agreement = agreement(labels)
 
 
 async def _timed(context: Context, subject: Subject, version: Version) -> TimedCommand | None:
@@ -255,6 +262,7 @@ def _result(
     return bare.model_copy(
         update={
             "categories": subject.categories,
+            "agreement": dict(subject.agreement),
             "stage": stage,
             "attempts": tuple(subject.attempts),
             "measurements": measurements,
