@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from perforch.commands import terminal
+from perforch.commands import keyrings, terminal
 from perforch.errors import UsageError
 from perforch.result import Language, Stage
 
@@ -152,11 +152,12 @@ def _measure(
     out.mkdir(parents=True, exist_ok=True)
     settings = read_settings(config)
     models = chosen_models(settings, names, config)
+    keyring = keyrings.of(settings)
     sandbox = open_sandbox(settings.sandbox)
     checker = Checker(sandbox, jobs=jobs or os.cpu_count() or 1, isolated=True)
     rates, walked = [], []
     with (
-        Client(out / "replies", settings.budget, run=f"evaluate {mode}") as client,
+        Client(out / "replies", settings.budget, run=f"evaluate {mode}", environment=keyring) as client,
         Refiner(sandbox, checker, settings.acceptance) as refiner,
         terminal.stderr().status(f"{len(problems)} problems"),
     ):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from perforch import __version__
-from perforch.commands import terminal
+from perforch.commands import keyrings, terminal
 from perforch.errors import UsageError
 from perforch.result import Language, Stage
 
@@ -168,12 +168,13 @@ def _collect(
 
     out.parent.mkdir(parents=True, exist_ok=True)
     progress = collecting.Progress(out.with_name(f"{out.name}.progress"))
+    keyring = keyrings.of(settings)
     sandbox = open_sandbox(settings.sandbox)
     checker = Checker(sandbox, jobs=jobs, isolated=True)
     console = terminal.stderr()
     replies = out.with_name(f"{out.name}.replies")
     with (
-        Client(replies, settings.budget, run=f"profile {suite}") as client,
+        Client(replies, settings.budget, run=f"profile {suite}", environment=keyring) as client,
         Refiner(sandbox, checker, settings.acceptance) as refiner,
         console.status("asking") as status,
     ):
