@@ -2,71 +2,27 @@
 
 from __future__ import annotations
 
-import contextlib
 import random
-import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from conftest import FILES, commit
 from github_answers import Limits
 from github_fake import Fake, Fault, git
+from github_talk import committed
+from publishing import Time, client, counts, post, summaries
 from samples import head_text, improved, proposal, result
 
 from perforch.errors import GitHubError, UsageError
 from perforch.github.client import Client, Clock, PermissionDenied
-from perforch.github.publish import Report, Task, publish
+from perforch.github.publish import Task, publish
 from perforch.report import inline, markdown
 from perforch.report.links import Links
-
-if TYPE_CHECKING:
-    from perforch.result import Result
 
 Make = Callable[..., Fake]
 
 
-class Time:
-    """A clock that only moves when someone sleeps, and may jump."""
-
-    def __init__(self) -> None:
-        self.seconds, self.slept = 1_000_000.0, 0.0
-
-    def sleep(self, seconds: float) -> None:
-        assert 0 <= seconds <= 300
-        self.slept += seconds
-        self.seconds += seconds
-
-
-def client(fake: Fake, time: Time | None = None) -> Client:
-    time = time or Time()
-    clock = Clock(lambda: time.seconds, time.sleep)
-    return Client("secret", "acme/rows", fake.url, f"{fake.url}/graphql", clock)
-
-
-def post(
-    fake: Fake, record: Result, *, asked: bool = False, limit: int = 10, time: Time | None = None
-) -> Report:
-    with contextlib.closing(client(fake, time)) as ours:
-        return publish(ours, record, Task(fake.pull, record.head_sha, Links(), asked=asked, limit=limit))
-
-
-def summaries(fake: Fake) -> list[str]:
-    return [c["body"] for c in fake.comments if c["mine"] and c["body"].startswith(markdown.MARKER)]
-
-
-def apply_like_github(text: str, threads: list[dict[str, Any]]) -> str:
-    """Replace start_line..line by what stands in the suggestion block; written apart from the bot's own function."""
-    lines = text.split("\n")
-    for thread in sorted(threads, key=lambda t: -t["line"]):
-        found = re.search(r"^(`{3,})suggestion\n(.*?)^\1$", thread["body"], re.DOTALL | re.MULTILINE)
-        assert found
-        body = found[2].split("\n")[:-1]
-        lines[thread.get("start_line", thread["line"]) - 1 : thread["line"]] = body
-    return "\n".join(lines)
-
-
-@pytest.mark.parametrize("dialect", ["2024", "2026"])
 def test_applied_suggestions_are_the_benchmarked_files(make_fake: Make, dialect: str) -> None:
     fake = make_fake(dialect=dialect)
     report = post(fake, result(fake, *(proposal(fake, path) for path in FILES)))
@@ -75,7 +31,9 @@ def test_applied_suggestions_are_the_benchmarked_files(make_fake: Make, dialect:
     assert report.review
     for path in FILES:
         text = head_text(fake, path)
-        assert apply_like_github(text, [t for t in fake.threads if t["path"] == path]) == improved(text)
+        assert committed(fake, path, [t for t in fake.threads if t["path"] == path]).decode() == improved(
+            text
+        )
 
 
 def test_a_second_push_edits_and_never_repeats(make_fake: Make) -> None:
@@ -208,7 +166,7 @@ def test_a_passing_fault(make_fake: Make, fault: Fault, position: int) -> None:
     fake = make_fake()
     fake.faults = [*[None] * position, fault]
     post(fake, result(fake, proposal(fake, "src/a.py")))
-    assert (len(summaries(fake)), len(fake.reviews), len(fake.threads)) == (1, 1, 1)
+    assert counts(fake) == (1, 1, 1)
 
 
 class Killed(BaseException):
