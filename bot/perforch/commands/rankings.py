@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from perforch.commands import terminal
+from perforch.commands.proposing import compare, propose
 from perforch.result import Language, Metric, Stage
 
 if TYPE_CHECKING:
@@ -224,3 +225,7 @@ def learn(results: tuple[Path, ...], out: Path, day: str | None, as_json: bool) 
     terminal.emit(
         document, as_json=as_json, human=lambda console: console.print(f"{len(records)} records in {out}")
     )
+
+
+rankings.add_command(compare)
+rankings.add_command(propose)
