@@ -124,16 +124,28 @@ def _table(console: Console, document: dict[str, Any], ranked: Sequence[Ranked])
         console.print("No model is left to rank.")
         return
     table = Table(box=None, pad_edge=False)
-    terms = list(ranked[0].terms)
+    same = _same(ranked)
+    terms = [term for term in ranked[0].terms if term not in same]
     for heading in ("", "model", "score", *(term.replace("_", " ") for term in terms)):
         table.add_column(heading, justify="left" if heading == "model" else "right")
     for rank, entry in enumerate(ranked, start=1):
         numbers = (_number(term, entry.terms[term]) for term in terms)
         table.add_row(str(rank), entry.name, f"{entry.score:.4f}", *numbers)
     console.print(table)
+    if same:
+        equal = ", ".join(f"{term.replace('_', ' ')} {value:g}" for term, value in same.items())
+        console.print(f"The same for all: {equal}.")
     console.print()
     for rank, entry in enumerate(ranked, start=1):
         console.print(f"{rank}. {entry.name}: {entry.why}")
+
+
+def _same(ranked: Sequence[Ranked]) -> dict[str, float]:
+    """Terms that tell no models apart; they need no column."""
+    first = ranked[0].terms
+    if len(ranked) == 1:
+        return {}
+    return {term: value for term, value in first.items() if all(one.terms[term] == value for one in ranked)}
 
 
 def _number(term: str, value: float) -> str:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+_LOG_WIDTH = 200
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 
 
@@ -32,7 +33,17 @@ def _console(*, stderr: bool) -> Console:
 
     stream = sys.stderr if stderr else sys.stdout
     plain = not stream.isatty() or "NO_COLOR" in os.environ
-    return Console(stderr=stderr, no_color=plain, highlight=False, soft_wrap=plain, markup=False, emoji=False)
+    # A log has no width: tables keep their words whole there.
+    width = None if stream.isatty() or "COLUMNS" in os.environ else _LOG_WIDTH
+    return Console(
+        stderr=stderr,
+        no_color=plain,
+        highlight=False,
+        soft_wrap=plain,
+        markup=False,
+        emoji=False,
+        width=width,
+    )
 
 
 def emit(document: Any, *, as_json: bool, human: Callable[[Console], None]) -> None:
