@@ -42,13 +42,16 @@ class Place:
 
     source: Path
     output: Path
+    extra: tuple[Mount, ...] = ()  # read-only, wherever the copy is used
 
     def mounts(self, *, writable: bool) -> tuple[Mount, ...]:
         """The copy at `SOURCE` and the output at `OUTPUT`."""
-        return Mount(self.source, SOURCE, writable), Mount(self.output, OUTPUT, writable)
+        return Mount(self.source, SOURCE, writable), Mount(self.output, OUTPUT, writable), *self.extra
 
 
-def place(tree: Tree, name: str, edits: Mapping[str, bytes] | None = None) -> Place:
+def place(
+    tree: Tree, name: str, edits: Mapping[str, bytes] | None = None, extra: tuple[Mount, ...] = ()
+) -> Place:
     """The place of this tree for `name`, with some files replaced."""
     kind = name
     if edits:
@@ -65,7 +68,12 @@ def place(tree: Tree, name: str, edits: Mapping[str, bytes] | None = None) -> Pl
                     target.unlink(missing_ok=True)
                     target.write_bytes(data)
             _edited.add(source)
-    return Place(source, trees.private(tree, f"{fresh}-out"))
+    return Place(source, trees.private(tree, f"{fresh}-out"), extra)
+
+
+def kind(name: str, flags: Sequence[str]) -> str:
+    """A name for the place of builds with these flags."""
+    return f"{name}-{hashlib.sha256(repr(tuple(flags)).encode()).hexdigest()[:8]}" if flags else name
 
 
 def signature(tree: Tree) -> int:

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 import shlex
 import threading
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from perforch.sandbox.spec import Command, Limits
-from perforch.workloads import builds, go_project, go_report, go_tests
-from perforch.workloads.model import ColdCheck, Failure, TestReport, TimedCommand
+from perforch.sandbox.spec import OUTPUT, SOURCE, Command, Limits, Mount
+from perforch.workloads import (
+    builds,
+    go_added,
+    go_binary,
+    go_command,
+    go_profile,
+    go_project,
+    go_report,
+    go_tests,
+    trees,
+)
+from perforch.workloads.model import ColdCheck, Failure, TestReport, TimedCommand, Tree
 from perforch.workloads.options import DEFAULT, Options
 from perforch.workloads.unavailable import go_reason
 
@@ -22,53 +31,12 @@ if TYPE_CHECKING:
     from perforch.sandbox.spec import Sandbox
     from perforch.settings import LanguageSettings
     from perforch.workloads.go_project import Build, Module
-    from perforch.workloads.model import TestOutcome, Tree
+    from perforch.workloads.model import TestOutcome
 
 MAX_TESTS = 200
 THREADS = 2  # the collector works beside the program
-_ADDED_NAME = "TestPerforchAdded"
-_ADDED = """package {package}
-
-import (
-	"fmt"
-	"os"
-	"strconv"
-	"testing"
-	"time"
-)
-
-func {name}(t *testing.T) {{
-	rounds, _ := strconv.Atoi(os.Getenv("PERFORCH_REPEAT"))
-	var first, rest int64
-	for i := 0; i < rounds; i++ {{
-		var spent int64
-{calls}
-		if i == 0 {{
-			first = spent
-		}} else {{
-			rest += spent
-		}}
-	}}
-	if rounds > 1 {{
-		rest /= int64(rounds - 1)
-	}}
-	fmt.Println(os.Getenv("PERFORCH_MARK"), first, rest)
-}}
-
-func perforchClock(call func()) int64 {{
-	start := time.Now()
-	call()
-	return time.Since(start).Nanoseconds()
-}}
-
-func perforchBench(t *testing.T, call func(*testing.B)) int64 {{
-	result := testing.Benchmark(call)
-	if result.N == 0 {{
-		t.Fatal("the benchmark failed")
-	}}
-	return result.T.Nanoseconds()
-}}
-"""
+_LEFT_OUT = "build constraints leave this test out on this machine"
+_COVERAGE = "/tmp/perforch-coverage"
 
 
 def discover(
@@ -90,10 +58,14 @@ class GoRunner:
         self._sandbox = sandbox
         self._module = module
         self._options = options
+        self._configured = go_command.parse(settings.test if settings is not None else None)
+        self._prepare = settings.build if settings is not None else None
         self._lock = threading.Lock()
         self._head: Tree | None = None  # the first tree that was asked about
         self._asked: set[str] = set()  # packages with tests of the functions asked about
-        self._builds: dict[str, tuple[threading.Lock, list[Build]]] = {}
+        self._writes = False  # tests write beside the sources
+        self._builds: dict[tuple[str, tuple[str, ...]], tuple[threading.Lock, list[Build]]] = {}
+        self._listed: dict[tuple[str, str], frozenset[str]] = {}
 
     @property
     def root(self) -> str:
@@ -102,16 +74,36 @@ class GoRunner:
 
     def tests_naming(self, tree: Tree, function: Function) -> tuple[str, ...]:
         """Ids (`import/path.TestName`) of the tests that name the function, or a caller in its file."""
-        found = go_tests.named(tree, self._module, function)[:MAX_TESTS]
+        named = go_tests.named(tree, self._module, function)
+        found = tuple(test for test in named if self._takes(test))[:MAX_TESTS]
         with self._lock:
             self._head = self._head or tree
-            self._asked |= self._by_package(found).keys()
+            self._asked |= go_binary.by_package(found).keys()
         return found
+
+    def _takes(self, test: str) -> bool:
+        package, _, name = test.rpartition(".")
+        return self._configured.takes(self._module.folder(package), name)
+
+    def _cases(self, tree: Tree) -> dict[str, tuple[str, ...]]:
+        found = {
+            package: tuple(name for name in names if self._takes(f"{package}.{name}"))
+            for package, names in go_project.cases(tree, self._module).items()
+        }
+        return {package: names for package, names in found.items() if names}
 
     def test(self, tree: Tree, tests: Sequence[str] | None = None) -> TestReport:
         """Build the packages that are needed and run their tests."""
-        cases = go_project.cases(tree, self._module)
-        wanted = self._by_package(tests) if tests is not None else dict.fromkeys(cases)
+        report = self._tested(tree, tests)
+        texts = [failure.message + failure.trace for failure in report.failures]
+        if not self._writes and any("read-only file system" in text for text in texts):
+            self._writes = True
+            report = self._tested(tree, tests)
+        return report
+
+    def _tested(self, tree: Tree, tests: Sequence[str] | None) -> TestReport:
+        cases = self._cases(tree)
+        wanted = go_binary.by_package(tests) if tests is not None else cases
         build = self._built(tree)
         unavailable: dict[str, str] = {}
         broken: list[Failure] = []
@@ -124,32 +116,42 @@ class GoRunner:
                 broken += errors
         if broken:
             return TestReport(built=False, outcomes={}, failures=tuple(dict.fromkeys(broken))[:50])
-        outcomes: dict[str, TestOutcome] = dict.fromkeys(unavailable, "failed")
-        failures = [Failure(test, reason) for test, reason in unavailable.items()]
+        told: dict[str, Failure] = {}
+        outcomes: dict[str, TestOutcome] = {}
         stopped, seconds = "", 0.0
         for package, names in wanted.items():
             known = cases.get(package, ())
-            chosen = known if names is None else tuple(name for name in names if name in known)
-            if not chosen or package not in build.binaries:
+            if package not in build.binaries:
                 continue
-            for kind, names_of_kind in _kinds(chosen):
-                rest = names_of_kind
+            listed = self._names(build, package)
+            chosen = [name for name in names if name in known]
+            unavailable |= {
+                f"{package}.{name}": _LEFT_OUT for name in chosen if listed and name not in listed
+            }
+            for kind, group in go_binary.kinds([name for name in chosen if not listed or name in listed]):
+                rest = group
                 # A panic ends the whole binary: the tests after it run again without the one that panicked.
                 while rest:
-                    done = self._sandbox.run(self._binary(build, package, _arguments(kind, rest)))
+                    argv = (
+                        *go_binary.arguments(kind, rest),
+                        *self._configured.run,
+                        *self._configured.arguments,
+                    )
+                    done = self._sandbox.run(self._binary(build, package, argv, tree=tree))
                     seconds += done.seconds
-                    found, told, unreached = go_report.outcomes(done, rest)
+                    found, said, unreached = go_report.outcomes(done, rest)
                     outcomes |= {f"{package}.{name}": outcome for name, outcome in found.items()}
-                    failures += [Failure(f"{package}.{name}", *texts) for name, texts in told.items()]
+                    told |= {f"{package}.{name}": Failure(f"{package}.{name}", *said[name]) for name in said}
                     rest = () if done.stopped else unreached
                     if done.stopped:
                         stopped = done.stopped
                         outcomes |= {f"{package}.{name}": "failed" for name in unreached}
+        outcomes |= dict.fromkeys(unavailable, "failed")
+        told |= {test: Failure(test, reason) for test, reason in unavailable.items()}
         for test in tests or ():
-            if test not in outcomes:
-                outcomes[test] = "failed"
-                failures.append(Failure(test, "this test was not found"))
-        return TestReport(True, outcomes, tuple(failures[:50]), stopped, seconds, unavailable)
+            if outcomes.setdefault(test, "failed") == "failed" and test not in told:
+                told[test] = Failure(test, "this test was not found" if not stopped else "was not reached")
+        return TestReport(True, outcomes, tuple(told.values())[:50], stopped, seconds, unavailable)
 
     def _matters(self, tree: Tree, package: str) -> bool:
         """Does it say something about a candidate that this package does not compile? Not when it never did and no function of
@@ -159,11 +161,20 @@ class GoRunner:
             head, asked = self._head, self._asked
         return head is None or package in asked or package not in self._built(head).errors
 
+    def _names(self, build: Build, package: str) -> frozenset[str]:
+        """What the binary itself lists; empty when it does not say."""
+        key = (str(build.place.source), package)
+        if key not in self._listed:
+            done = self._sandbox.run(self._binary(build, package, ("-test.list", ".*")))
+            words = done.stdout.decode("utf-8", "replace").split() if done.ok else []
+            self._listed[key] = frozenset(words)
+        return self._listed[key]
+
     def timed(
         self, tree: Tree, tests: Sequence[str], *, repeat: int | None = None, min_ms: float = 200.0
     ) -> TimedCommand | None:
         """The tests' binaries with -test.count, so that one process repeats them."""
-        for chosen in _workloads(tests):
+        for chosen in go_binary.workloads(tests):
             timed = self._timed(tree, chosen, repeat, min_ms)
             if timed is not None:
                 return timed
@@ -172,9 +183,9 @@ class GoRunner:
     def _timed(
         self, tree: Tree, tests: Sequence[str], repeat: int | None, min_ms: float
     ) -> TimedCommand | None:
-        wanted = self._by_package(tests)
+        wanted = go_binary.by_package(tests)
         looped = any(name.startswith("Example") for names in wanted.values() for name in names)
-        prepared = self._looping(tree, wanted) if looped else (self._built(tree), wanted)
+        prepared = self._looping(tree, wanted) if looped else (self._built(tree, timing=True), wanted)
         if prepared is None or not wanted.keys() <= prepared[0].binaries.keys():
             return None
         build, inner = prepared
@@ -187,15 +198,19 @@ class GoRunner:
             count = None
         if count is None:
             return None
+        return TimedCommand(
+            self._timed_command(build, inner, count), count, self._description(wanted, count), THREADS
+        )
+
+    def _description(self, wanted: Mapping[str, Sequence[str]], count: int) -> str:
         names = [name for group in wanted.values() for name in group]
         where = f"cd {self._module.root} && " if self._module.root else ""
-        packages = " ".join(self._module.folder(package) for package in wanted)
-        pattern = shlex.quote(_pattern(names))
+        pattern = shlex.quote(go_binary.pattern(names))
         measured = f"-run '^$' -bench {pattern} -benchtime={count}x"
         repeated = measured if go_project.is_benchmark(names[0]) else f"-run {pattern} -count={count}"
-        return TimedCommand(
-            self._timed_command(build, inner, count), count, f"{where}go test {repeated} {packages}", THREADS
-        )
+        flags = "".join(f"{shlex.quote(flag)} " for flag in self._configured.build)
+        packages = " ".join(self._module.folder(package) for package in wanted)
+        return f"{where}go test {flags}{repeated} {packages}"
 
     def _looping(
         self, tree: Tree, wanted: Mapping[str, Sequence[str]]
@@ -204,132 +219,112 @@ class GoRunner:
         if len(wanted) != 1:
             return None
         [(package, names)] = wanted.items()
-        edit = self._added(tree, package, names)
+        edit = go_added.edit(tree, self._module, package, names)
         if edit is None:
             return None
-        return self._built(tree, edits=edit, packages=[package]), {package: (_ADDED_NAME,)}
+        built = self._built(tree, edits=edit, packages=[package], timing=True)
+        return built, {package: (go_added.NAME,)}
 
     def cold_check(self, tree: Tree, tests: Sequence[str], repeat: int) -> ColdCheck | None:
         """First round against later ones, by a test of ours in a private copy; for tests of one package clause."""
-        wanted = self._by_package(next(iter(_workloads(tests)), ()))
-        prepared = self._looping(tree, wanted)
+        chosen = next(iter(go_binary.workloads(tests)), ())
+        prepared = self._looping(tree, go_binary.by_package(chosen))
         if prepared is None or not prepared[0].binaries:
             return None
+        build, inner = prepared
         mark = secrets.token_hex(8)
-        rounds = min(max(2, repeat), 100 if go_project.is_benchmark(tests[-1].rpartition(".")[2]) else 10_000)
+        rounds = min(max(2, repeat), 100 if go_binary.is_measured(chosen[0]) else 10_000)
         env = {"PERFORCH_REPEAT": str(rounds), "PERFORCH_MARK": mark}
-        [package] = wanted
-        arguments = ("-test.run", _pattern([_ADDED_NAME]), "-test.v", "-test.benchtime=1x")
-        done = self._sandbox.run(self._binary(prepared[0], package, arguments, env))
+        arguments = ("-test.run", go_binary.pattern([go_added.NAME]), "-test.v", "-test.benchtime=1x")
+        done = self._sandbox.run(
+            self._binary(build, next(iter(inner)), (*arguments, *self._configured.run), env)
+        )
         for line in done.stdout.decode("utf-8", "replace").splitlines():
             words = line.split()
-            if len(words) == 3 and words[0] == mark and float(words[2]) > 0:
+            if done.ok and len(words) == 3 and words[0] == mark and float(words[2]) > 0:
                 return ColdCheck(float(words[1]), float(words[2]))
         return None
 
     def profile(self, tree: Tree, tests: Sequence[str], function: Function) -> str:
-        """No profiler is run for Go."""
-        return ""
-
-    def _added(self, tree: Tree, package: str, names: Sequence[str]) -> dict[str, bytes] | None:
-        clauses: dict[str, str] = {}
-        folder = ""
-        for path, text in go_project.test_files(tree, self._module).items():
-            parent = str(PurePosixPath(path).parent)
-            if self._module.package(parent) != package:
-                continue
-            folder = parent
-            for name in names:
-                if b"func " + name.encode() + b"(" in text:
-                    clauses[name] = go_project.package_clause(text)
-        if len(set(clauses.values())) != 1 or set(clauses) != set(names):
-            return None
-        code = _ADDED.format(
-            package=next(iter(clauses.values())),
-            name=_ADDED_NAME,
-            calls="\n".join(_call(name) for name in names),
-        )
-        place = "perforch_added_test.go" if folder in {"", "."} else f"{folder}/perforch_added_test.go"
-        return {place: code.encode()}
+        """The five lines of the function that run most often under its tests."""
+        home = str(PurePosixPath(function.path).parent)
+        flags = ("-covermode=count", f"-coverpkg={self._module.package(home)}")
+        wanted = go_binary.by_package(next(iter(go_binary.workloads(tests)), ()))
+        build = self._built(tree, packages=list(wanted), timing=True, flags=flags)
+        file = f"{self._module.package(home)}/{PurePosixPath(function.path).name}"
+        source = builds.read(tree.source, function.path)
+        found = []
+        for package, names in wanted.items():
+            if package not in build.binaries:
+                return ""
+            argv = (build.binaries[package], *go_binary.repeated(names, 1), *self._configured.run)
+            script = (
+                f"{shlex.join((*argv, f'-test.coverprofile={_COVERAGE}'))} >/dev/null 2>&1; cat {_COVERAGE}"
+            )
+            done = self._sandbox.run(
+                self._command(build, ("/bin/sh", "-c", script), self._module.place(package))
+            )
+            found.append(done.stdout.decode("utf-8", "replace"))
+        return go_profile.text("\n".join(found), file, source, function.start_line, function.end_line)
 
     def _timed_command(self, build: Build, wanted: Mapping[str, Sequence[str]], times: int) -> Command:
         lines = [builds.QUIET]
         for package, names in wanted.items():
-            command = (build.binaries[package], *_repeated(names, times))
-            folder = f"{self._module.home}/{self._module.folder(package)}"
-            lines.append(f"cd {shlex.quote(folder)} && {shlex.join(command)} {builds.AWAY} || exit $?")
+            command = shlex.join(
+                (build.binaries[package], *go_binary.repeated(names, times), *self._configured.run)
+            )
+            folder = shlex.quote(self._module.place(package))
+            lines.append(f"cd {folder} && {command} {builds.AWAY} || exit $?")
         env = {"PERFORCH_REPEAT": str(times), "PERFORCH_MARK": "timed"}
         return self._command(build, ("/bin/sh", "-c", "\n".join(lines)), self._module.home, env)
 
     def _binary(
-        self, build: Build, package: str, arguments: tuple[str, ...], env: Mapping[str, str] | None = None
+        self,
+        build: Build,
+        package: str,
+        arguments: tuple[str, ...],
+        env: Mapping[str, str] | None = None,
+        tree: Tree | None = None,
     ) -> Command:
-        folder = f"{self._module.home}/{self._module.folder(package)}"
-        return self._command(build, (build.binaries[package], *arguments), folder, env)
+        argv = (build.binaries[package], *arguments)
+        mounts: tuple[Mount, ...] = ()
+        if tree is not None and self._writes:
+            copy = trees.copied(Tree(build.place.source, tree.output, tree.label), "go-written")
+            mounts = (Mount(copy, SOURCE, writable=True), Mount(build.place.output, OUTPUT))
+        return self._command(build, argv, self._module.place(package), env, mounts)
 
     def _command(
-        self, build: Build, argv: tuple[str, ...], cwd: str, env: Mapping[str, str] | None = None
+        self,
+        build: Build,
+        argv: tuple[str, ...],
+        cwd: str,
+        env: Mapping[str, str] | None = None,
+        mounts: tuple[Mount, ...] = (),
     ) -> Command:
         limits = Limits(wall_seconds=self._options.test_seconds)
-        return Command(argv, cwd=cwd, env=env or {}, mounts=build.place.mounts(writable=False), limits=limits)
-
-    def _by_package(self, tests: Sequence[str]) -> dict[str, tuple[str, ...]]:
-        found: dict[str, list[str]] = {}
-        for test in tests:
-            package, _, name = test.rpartition(".")
-            found.setdefault(package, []).append(name)
-        return {package: tuple(names) for package, names in found.items()}
+        seen = mounts or build.place.mounts(writable=False)
+        return Command(argv, cwd=cwd, env=env or {}, mounts=seen, limits=limits)
 
     def _built(
-        self, tree: Tree, *, edits: Mapping[str, bytes] | None = None, packages: list[str] | None = None
+        self,
+        tree: Tree,
+        *,
+        edits: Mapping[str, bytes] | None = None,
+        packages: list[str] | None = None,
+        timing: bool = False,
+        flags: tuple[str, ...] = (),
     ) -> Build:
-        place = builds.place(tree, "go", edits)
+        flags = (*self._configured.build, *(() if timing else self._configured.checks), *flags)
+        place = builds.place(tree, builds.kind("go", flags), edits)
         with self._lock:
-            lock, made = self._builds.setdefault(str(place.source), (threading.Lock(), []))
+            lock, made = self._builds.setdefault((str(place.source), flags), (threading.Lock(), []))
         with lock:
             if not made:
-                wanted = packages or sorted(go_project.cases(tree, self._module))
-                made.append(go_project.build(self._sandbox, self._module, place, wanted, self._options))
+                wanted = packages or sorted(self._cases(tree))
+                made.append(
+                    go_project.build(
+                        self._sandbox, self._module, place, wanted, self._options,
+                        flags=flags, prepare=self._prepare,
+                    )
+                )  # fmt: skip
             return made[0]
-
-
-def _pattern(names: Sequence[str]) -> str:
-    return "^(" + "|".join(map(re.escape, names)) + ")$"
-
-
-def _call(name: str) -> str:
-    if go_project.is_benchmark(name):
-        return f"\t\tspent += perforchBench(t, {name})"
-    call = f'func() {{ t.Run("r", {name}) }}' if name.startswith("Test") else name
-    return f"\t\tspent += perforchClock({call})"
-
-
-def _kinds(names: Sequence[str]) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """Tests and examples, then benchmarks: one run of a binary each."""
-    measured = tuple(name for name in names if go_project.is_benchmark(name))
-    checked = tuple(name for name in names if name not in measured)
-    return tuple((kind, group) for kind, group in (("run", checked), ("bench", measured)) if group)
-
-
-def _arguments(kind: str, names: Sequence[str]) -> tuple[str, ...]:
-    if kind == "bench":
-        return ("-test.v", "-test.run=^$", "-test.bench", _pattern(names), "-test.benchtime=1x")
-    return ("-test.v", "-test.paniconexit0", "-test.run", _pattern(names))
-
-
-def _repeated(names: Sequence[str], times: int) -> tuple[str, ...]:
-    if not go_project.is_benchmark(names[0]):
-        count = 1 if names[0] == _ADDED_NAME else times
-        return ("-test.run", _pattern(names), f"-test.count={count}", "-test.paniconexit0")
-    chosen = _pattern(names) if times else "^$"
-    return ("-test.run=^$", "-test.bench", chosen, f"-test.benchtime={max(1, times)}x")
-
-
-def _workloads(tests: Sequence[str]) -> tuple[tuple[str, ...], ...]:
-    """What may be timed, best first: benchmarks, which their author wrote for it; tests; examples."""
-    groups: dict[int, list[str]] = {0: [], 1: [], 2: []}
-    for test in tests:
-        name = test.rpartition(".")[2]
-        kind = 0 if go_project.is_benchmark(name) else 2 if name.startswith("Example") else 1
-        groups[kind].append(test)
-    return tuple(tuple(groups[kind]) for kind in sorted(groups) if groups[kind])

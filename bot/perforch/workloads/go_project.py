@@ -17,8 +17,11 @@ from perforch.sandbox.spec import OUTPUT, SOURCE, Command, Mount
 from perforch.workloads import builds
 from perforch.workloads.model import Failure
 from perforch.workloads.text import trimmed
+from perforch.workloads.unavailable import go_reason
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from perforch.languages.syntax import Definition
     from perforch.sandbox.spec import Completed, Sandbox
     from perforch.workloads.builds import Place
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
 
 _CACHE = "/perforch/gocache"
 _AT_ONCE = 200  # packages of one command line
+_COMMANDS = 64  # at most, where packages that cannot even be loaded keep others from building
+_NOT_OURS = frozenset({"testdata", "vendor"})  # folders the go command does not look into
 _ERROR = re.compile(r"^(?:vet: )?(?:\./)?([^\s:]+\.go):(\d+)(?::\d+)?: (.+)$", re.MULTILINE)
 _OUTPUT = re.compile(rb"//\s*(?:Unordered output|output):", re.IGNORECASE)
 _PACKAGE = re.compile(rb"^package\s+(\w+)", re.MULTILINE)
@@ -34,7 +39,7 @@ _PACKAGE = re.compile(rb"^package\s+(\w+)", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Module:
-    """A folder with a go.mod (or sources without one) and the module's path."""
+    """A folder with a go.mod and the module's path."""
 
     root: str
     path: str
@@ -53,6 +58,10 @@ class Module:
         """The folder of a package, from the module's root, as `./x`."""
         inside = package.removeprefix(self.path).strip("/")
         return f"./{inside}" if inside else "."
+
+    def place(self, package: str) -> str:
+        """The folder of a package inside the sandbox."""
+        return str(PurePosixPath(self.home, self.folder(package)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,19 +86,20 @@ def find(tree: Tree, path: str) -> Module | None:
 
 def test_files(tree: Tree, module: Module) -> dict[str, bytes]:
     """The module's test files by path; nested modules are left out."""
-    found = builds.sources(tree, module.root, ("_test.go",))
-    nested = [
-        str(PurePosixPath(path).parent)
-        for path in builds.sources(tree, module.root, ("go.mod",))
-        if str(PurePosixPath(path).parent) not in {module.root, "."}
-        or (module.root and str(PurePosixPath(path).parent) == ".")
-    ]
+    found = builds.sources(tree, module.root, ("_test.go", "go.mod"))
+    home = PurePosixPath(module.root)
+    nested = {PurePosixPath(path).parent for path in found if PurePosixPath(path).name == "go.mod"} - {home}
     return {
         path: text
         for path, text in found.items()
-        if not any(path.startswith(f"{folder}/") for folder in nested if folder != (module.root or "."))
-        and "/testdata/" not in f"/{path}"
+        if path.endswith("_test.go") and _is_listed(PurePosixPath(path).relative_to(home), home, nested)
     }
+
+
+def _is_listed(path: PurePosixPath, home: PurePosixPath, nested: set[PurePosixPath]) -> bool:
+    """Does the go command find this file below the module's root?"""
+    hidden = any(part in _NOT_OURS or part[0] in "._" for part in path.parts[:-1]) or path.name[0] in "._"
+    return not hidden and nested.isdisjoint(home / folder for folder in path.parents)
 
 
 def cases(tree: Tree, module: Module) -> dict[str, tuple[str, ...]]:
@@ -109,8 +119,8 @@ def is_benchmark(name: str) -> bool:
 
 
 def is_checked(one: Definition, source: bytes) -> bool:
-    """A test, or an example whose output is compared; examples without an output comment are compiled only."""
-    if one.simple_name.startswith("Test"):
+    """A test, a fuzz test (which runs its seeds), or an example whose output is compared; other examples are compiled only."""
+    if one.simple_name.startswith(("Test", "Fuzz")):
         return True
     body = source[one.start_byte : one.end_byte]
     return one.simple_name.startswith("Example") and _OUTPUT.search(body) is not None
@@ -122,78 +132,100 @@ def package_clause(text: bytes) -> str:
     return found.group(1).decode() if found else ""
 
 
-def build(sandbox: Sandbox, module: Module, place: Place, packages: list[str], options: Options) -> Build:
-    """Compile the test binaries of the packages; one that does not compile does not keep the others from it."""
-    cache = _cache(place, options)
+def build(
+    sandbox: Sandbox,
+    module: Module,
+    place: Place,
+    packages: Sequence[str],
+    options: Options,
+    *,
+    flags: Sequence[str] = (),
+    prepare: Sequence[str] | None = None,
+) -> Build:
+    """Compile the test binaries of the packages; one that does not compile does not keep the others from it.
+
+    Args:
+        flags: of the go command.
+        prepare: a command that runs first, from the repository's root.
+    """
+    env = environment(place, module, flags)
+    if prepare:
+        # It may run programs of the tree, so it gets a cache of its own.
+        made = sandbox.run(
+            Command(
+                tuple(prepare), cwd=SOURCE, env={**env, "GOCACHE": f"{OUTPUT}/gocache"},
+                mounts=place.mounts(writable=True), limits=builds.BUILD_LIMITS,
+            )
+        )  # fmt: skip
+        if not made.ok:
+            return Build(place, {}, dict.fromkeys(packages, _whole(made)))
     mounts = (
         *place.mounts(writable=True),
-        Mount(cache, _CACHE, writable=True),
+        Mount(_cache(place, options), _CACHE, writable=True),
         Mount(Path(__file__).parent / "harness", builds.HARNESS),
     )
+    # No vet: it judges style. The go command hands each binary to a script of ours instead of running it: one command builds all
+    # packages, in every version of Go.
+    script = f"sh {builds.HARNESS}/keep.sh {OUTPUT}"
+    argv = ("go", "test", "-vet=off", "-count=1", "-p=2", *flags, "-exec", script)
     binaries: dict[str, str] = {}
     errors: dict[str, tuple[Failure, ...]] = {}
-    folders = {
-        f"{SOURCE}/{module.root}/{module.folder(one)}".rstrip("/.").replace("/./", "/"): one
-        for one in packages
-    }
-    for start in range(0, len(packages), _AT_ONCE):
-        some = packages[start : start + _AT_ONCE]
-        # No vet: it judges style; -trimpath: the same binary whatever the place. The go command hands each binary to a script of
-        # ours instead of running it: one command builds all packages, in every version of Go.
-        script = f"sh {builds.HARNESS}/keep.sh {OUTPUT}"
-        argv = ("go", "test", "-vet=off", "-trimpath", "-count=1", "-p=2", "-exec", script)
+    left = [list(packages[start : start + _AT_ONCE]) for start in range(0, len(packages), _AT_ONCE)]
+    for _ in range(_COMMANDS):
+        if not left:
+            break
+        some = left.pop(0)
+        folders = tuple(module.folder(package) for package in some)
         done = sandbox.run(
-            Command(
-                (*argv, *(module.folder(package) for package in some)),
-                cwd=module.home,
-                env=environment(place, module),
-                mounts=mounts,
-                limits=builds.BUILD_LIMITS,
-            )
+            Command((*argv, *folders), cwd=module.home, env=env, mounts=mounts, limits=builds.BUILD_LIMITS)
         )
-        kept = builds.written(place.output, place.output / "kept").decode("utf-8", "replace").splitlines()
-        binaries |= {
-            folders[folder]: path
-            for folder, path in zip(kept[::2], kept[1::2], strict=False)
-            if folder in folders
-        }
+        made_here = _kept(place, module, some)
+        binaries |= made_here
         said = _said(done, module)
-        for package in some:
-            if package not in binaries:
-                errors[package] = said.get(package) or said.get("") or _whole(done)
-    return Build(place, binaries, errors)
+        # Until Go 1.21, a package that cannot be loaded ends the command before any other is built.
+        if not made_here and len(some) > 1 and not done.stopped and not said.keys() >= set(some):
+            left += [some[: len(some) // 2], some[len(some) // 2 :]]
+            continue
+        errors |= {
+            one: said.get(one) or _blamed(said) or _whole(done) for one in some if one not in made_here
+        }
+    unbuilt = (Failure("build", "the package was not built: too many others cannot be loaded"),)
+    return Build(place, binaries, errors | {package: unbuilt for some in left for package in some})
 
 
-def workspace(place: Place, module: Module) -> str:
-    """GOWORK: "off" where the workspace above the module does not use it."""
-    for folder in (module.root, *map(str, PurePosixPath(module.root).parents)) if module.root else ("",):
-        root = "" if folder == "." else folder
-        text = builds.read(place.source, root, "go.work").decode("utf-8", "replace")
+def _kept(place: Place, module: Module, packages: Sequence[str]) -> dict[str, str]:
+    """Binaries of these packages that the script has put away."""
+    lines = builds.written(place.output, place.output / "kept").decode("utf-8", "replace").splitlines()
+    found = dict(zip(lines[::2], lines[1::2], strict=False))
+    folders = {package: module.place(package) for package in packages}
+    return {package: found[folder] for package, folder in folders.items() if folder in found}
+
+
+def workspace(place: Place, module: Module) -> bool | None:
+    """Does the go.work above the module use it? None when there is no such file."""
+    for folder in (PurePosixPath(module.root), *PurePosixPath(module.root).parents):
+        text = builds.read(place.source, folder, "go.work").decode("utf-8", "replace")
         if text:
-            inside = (
-                PurePosixPath(module.root).relative_to(root) if root else PurePosixPath(module.root or ".")
-            )
-            used = {
-                str(PurePosixPath(word))
-                for word in re.findall(r"(?:^use\s+|^\s+)\"?(\.[^\s\")]*)", text, re.MULTILINE)
-            }
-            return "" if str(inside) in used else "off"
-    return ""
+            used = re.findall(r"(?:^use\s+|^\s+)\"?(\.[^\s\")]*)", text, re.MULTILINE)
+            return PurePosixPath(module.root) in {folder / word for word in used}
+    return None
 
 
-def environment(place: Place, module: Module) -> dict[str, str]:
+def environment(place: Place, module: Module, flags: Sequence[str] = ()) -> dict[str, str]:
     """Variables of the go command: offline, the toolchain at hand, a module file that is not rewritten."""
+    used = workspace(place, module)
     vendored = (place.source / module.root / "vendor" / "modules.txt").is_file()
-    work = workspace(place, module)
+    ours = [f"-mod={'vendor' if vendored else 'readonly'}"]
+    if used or any(flag.startswith(("-mod=", "-modfile=")) for flag in flags):
+        ours = []  # a workspace has a vendor folder of its own, or none
     return {
         "GOCACHE": _CACHE,
-        "GOFLAGS": f"-buildvcs=false -mod={'vendor' if vendored else 'readonly'}",
+        "GOFLAGS": " ".join(["-buildvcs=false", *ours]),
         "GOPROXY": "off",
+        "GOSUMDB": "off",
         "GOTOOLCHAIN": "local",
-        "GONOSUMDB": "*",
-        "GONOSUMCHECK": "1",
         "GOTELEMETRY": "off",
-        **({"GOWORK": work} if work else {}),
+        **({"GOWORK": "off"} if used is False else {}),
     }
 
 
@@ -211,8 +243,14 @@ def _said(done: Completed, module: Module) -> dict[str, tuple[Failure, ...]]:
         if not words:
             continue
         package = words[0].removesuffix("_test").removesuffix(".test")
-        found[package] = found.get(package, ()) + _errors(part.encode(), module)
+        found[package] = found.get(package, ()) + _errors((words[1] if words[1:] else "").encode(), module)
     return found
+
+
+def _blamed(said: dict[str, tuple[Failure, ...]]) -> tuple[Failure, ...]:
+    """What keeps a package from building that nothing is said about: errors in the code of what it may import come first."""
+    wrong = [one for one in said.values() if not go_reason("\n".join(failure.message for failure in one))]
+    return tuple(failure for some in wrong or said.values() for failure in some)[:10]
 
 
 def _whole(done: Completed) -> tuple[Failure, ...]:

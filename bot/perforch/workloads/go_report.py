@@ -14,16 +14,20 @@ if TYPE_CHECKING:
     from perforch.sandbox.spec import Completed
     from perforch.workloads.model import TestOutcome
 
-_LINE = re.compile(r"^\x16?--- (PASS|FAIL|SKIP|BENCH): (\S+)")
+# A test that prints without a newline stands before the mark on its line. Marks of subtests carry a slash.
+_LINE = re.compile(r"--- (PASS|FAIL|SKIP|BENCH): (\S+)(?: \(\d[\d.]*s\))?$")
 _STARTED = re.compile(r"^\x16?=== (?:RUN|CONT|PAUSE|NAME)\s+(\S+)")
-_MEASURED = re.compile(r"^(Benchmark\w+)\S*\s+\d+\s+[\d.]+ ns/op")
+_MEASURED = re.compile(r"^(Benchmark\w+)\S*\s+\d+\s+[\d.]+ \S")
 _WORDS: dict[str, TestOutcome] = {"PASS": "passed", "FAIL": "failed", "SKIP": "skipped", "BENCH": "passed"}
 
 
 def outcomes(
     done: Completed, names: Sequence[str]
 ) -> tuple[dict[str, TestOutcome], dict[str, tuple[str, str]], tuple[str, ...]]:
-    """Outcomes of top-level tests from the verbose log, what the failed ones said, and the tests a crash left unreached."""
+    """Outcomes of top-level tests from the verbose log, what the failed ones said, and the tests a crash left unreached.
+
+    A binary that ends with a status other than 0 although no test failed has failed as a whole, as `go test` has it.
+    """
     reported: dict[str, TestOutcome] = {}
     said: dict[str, list[str]] = {}
     current = ""
@@ -37,7 +41,7 @@ def outcomes(
         if started:
             current = started.group(1).split("/")[0]
             continue
-        ended = _LINE.match(line)
+        ended = _LINE.search(line)
         name = ended.group(2).partition("/")[0].partition("-")[0] if ended else ""
         if ended and name in names and (name == ended.group(2) or name.startswith("Benchmark")):
             current = name
@@ -53,6 +57,12 @@ def outcomes(
     found = dict(reported)
     if crashed:
         found[crashed] = "failed"
+    if missing and not current:  # not even the first one was started: the others would not be, either
+        found |= dict.fromkeys(missing, "failed")
+        missing = []
+    if done.returncode and "failed" not in found.values():
+        found |= dict.fromkeys(names, "failed")
+        crashed = names[0]
     told: dict[str, tuple[str, str]] = {}
     for name, outcome in found.items():
         if outcome == "failed":
