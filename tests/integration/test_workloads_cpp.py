@@ -11,10 +11,12 @@ from perforch.changes.function import Function
 from perforch.errors import ToolMissingError
 from perforch.result import Language
 from perforch.sandbox import open_sandbox
-from perforch.settings import LanguageSettings
+from perforch.settings import LanguageSettings, Settings
+from perforch.workloads import find
 from perforch.workloads.cpp import CppRunner, discover
-from perforch.workloads.model import Tree
+from perforch.workloads.model import Exercise, Tree
 from perforch.workloads.options import Options
+from perforch.workloads.unavailable import available
 
 if TYPE_CHECKING:
     from perforch.sandbox.spec import Sandbox
@@ -130,7 +132,7 @@ def compared(sandbox: Sandbox, slow: Tree, fast: Tree) -> None:
     assert first.cpu_seconds > 2 * second.cpu_seconds
     cold = runner.cold_check(slow, tests, 20)
     assert cold is not None
-    assert cold.first_ns < 5 * cold.rest_ns
+    assert cold.first_ns < 20 * cold.rest_ns
 
 
 def test_cmake_passes_names_and_compares(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -151,6 +153,7 @@ def test_cmake_keeps_assertions_and_tells_what_failed(sandbox: Sandbox, tmp_path
     broken = cmake(tmp_path / "broken", "return v.missing();")
     report = found(sandbox, broken).test(broken)
     assert not report.built
+    assert found(sandbox, broken).tests_naming(broken, function()) == ("repeats",)
     assert "has no member named" in report.failures[0].message
     assert str(tmp_path) not in report.failures[0].message
 
@@ -304,3 +307,86 @@ def test_cases_of_googletest(sandbox: Sandbox, tmp_path: Path) -> None:
     told = {failure.test: failure.message for failure in report.failures}
     assert "Which is: 3" in told["Repeats.Small"] or "3" in told["Repeats.Small"]
     assert "signal 6" in told["Repeats.Large"]
+
+
+FETCHED = """cmake_minimum_required(VERSION 3.14)
+project(stock CXX)
+include(FetchContent)
+FetchContent_Declare(checking GIT_REPOSITORY https://example.com/checking.git GIT_TAG v1)
+FetchContent_MakeAvailable(checking)
+enable_testing()
+add_subdirectory(third_party/more)
+add_executable(checks tests/repeats_test.cpp src/repeats.cpp)
+target_include_directories(checks PRIVATE include)
+target_link_libraries(checks checking more)
+add_test(NAME repeats COMMAND checks)
+"""
+LIBRARY = (
+    "add_library(NAME INTERFACE)\ntarget_include_directories(NAME INTERFACE ${CMAKE_CURRENT_SOURCE_DIR})\n"
+)
+
+
+def test_dependencies_of_the_checkout_stand_in_for_downloads(sandbox: Sandbox, tmp_path: Path) -> None:
+    checkout = tmp_path / "checkout"
+    for place, name in (("build/_deps/checking-src", "checking"), ("third_party/more", "more")):
+        (checkout / place).mkdir(parents=True)
+        (checkout / place / "CMakeLists.txt").write_text(LIBRARY.replace("NAME", name))
+        (checkout / place / f"{name}.h").write_text("#pragma once\n")
+    (checkout / "third_party/more/.git").write_text("gitdir: elsewhere\n")
+    files = {
+        "CMakeLists.txt": FETCHED,
+        "tests/repeats_test.cpp": '#include "checking.h"\n#include "more.h"\n' + MAIN,
+        ".gitmodules": '[submodule "more"]\n\tpath = third_party/more\n\turl = https://example.com/more\n'
+        '[submodule "out"]\n\tpath = ../../etc\n',
+    }
+    slow, fast = planted(tmp_path / "slow", SLOW, files), planted(tmp_path / "fast", FAST, files)
+    for tree in (slow, fast):
+        (tree.source / "third_party/more").mkdir(parents=True)
+    runner = found(sandbox, slow, Options(environment_root=checkout))
+    assert runner.test(slow).outcomes == {"repeats": "passed"}
+    assert runner.test(fast).outcomes == {"repeats": "passed"}
+    lonely = planted(tmp_path / "alone", SLOW, files)
+    (lonely.source / "third_party/more").mkdir(parents=True)
+    alone = found(sandbox, lonely).test(lonely)
+    assert not alone.built
+    assert "checking" in alone.unavailable[""]
+    assert "builds have no network" in alone.unavailable[""]
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        ({"CMakeLists.txt": "project(a CXX)\nfind_package(Missing REQUIRED)\n"}, "CMake cannot find Missing"),
+        ({"CMakeLists.txt": "cmake_minimum_required(VERSION 99.1)\nproject(a CXX)\n"}, "needs CMake 99.1"),
+        (
+            {
+                "CMakeLists.txt": CMAKE.replace("checks stock", "checks stock nothere"),
+                "tests/other_test.cpp": "int main() {}",
+            },
+            "library nothere",
+        ),
+        (
+            {"CMakeLists.txt": CMAKE, "tests/other_test.cpp": "#include <nothere/nothere.h>\n"},
+            "header nothere/nothere.h",
+        ),
+        ({"Makefile": "test:\n\tnot-a-compiler tests/repeats_test.cpp\n"}, "needs not-a-compiler"),
+    ],
+)
+def test_what_the_machine_lacks_is_not_a_failing_test(
+    tmp_path: Path, files: dict[str, str], words: str
+) -> None:
+    head = planted(tmp_path / "head", SLOW, {"tests/repeats_test.cpp": MAIN} | files)
+    exercise = find.exercise(open_sandbox("required"), Settings(), head, function())
+    assert exercise.runner is None
+    assert words in exercise.reason
+
+
+def test_one_file_that_lacks_something_does_not_stop_the_others(sandbox: Sandbox, tmp_path: Path) -> None:
+    files = {"tests/repeats_test.cpp": MAIN, "tests/more_test.cpp": "#include <nothere.h>\n" + MAIN}
+    head = planted(tmp_path / "head", SLOW, files)
+    runner = found(sandbox, head)
+    report = runner.test(head)
+    assert report.built
+    assert report.outcomes == {"tests/repeats_test.cpp": "passed", "tests/more_test.cpp": "failed"}
+    exercise = Exercise(runner, runner.tests_naming(head, function()))
+    assert available(exercise, report, function()).tests == ("tests/repeats_test.cpp",)

@@ -8,10 +8,18 @@ import shlex
 import threading
 from typing import TYPE_CHECKING
 
+from perforch.errors import ToolMissingError
 from perforch.languages import syntax
 from perforch.result import Language
 from perforch.sandbox.spec import Command, Limits
-from perforch.workloads import builds, cpp_build, cpp_command, cpp_project, cpp_record, cpp_report
+from perforch.workloads import (
+    builds,
+    cpp_build,
+    cpp_command,
+    cpp_project,
+    cpp_record,
+    cpp_report,
+)
 from perforch.workloads.model import ColdCheck, Failure, TestReport, TimedCommand
 from perforch.workloads.naming import callers, is_generic, naming
 from perforch.workloads.options import DEFAULT, Options
@@ -53,7 +61,7 @@ class CppRunner:
         self._project = project
         self._options = options
         self._lock = threading.Lock()
-        self._builds: dict[str, Build] = {}
+        self._builds = cpp_build.Builds(sandbox, project, options.environment_root)
         self._loops: dict[frozenset[str], bool] = {}  # repeated by whole processes, by the tests
 
     @property
@@ -70,30 +78,35 @@ class CppRunner:
         """Ids (framework case, CTest name or test file) of the tests that name the function, or a caller in its file.
 
         The tree is built: only the build knows which files make a test program.
+
+        Raises:
+            ToolMissingError: something that the build needs is not on this machine.
         """
         simple = function.simple_name
         parts = function.name.split("::")
         owner = parts[-2] if len(parts) > 1 and parts[-2][:1].isupper() else ""
-        programs = self._built(tree).programs
+        build = self._built(tree)
+        if build.lacks.get(""):
+            raise ToolMissingError(build.lacks[""])
         files = {
             path: text
             for path, text in builds.sources(tree, self._project.root, cpp_project.SUFFIXES).items()
             if any(word in text for word in _TESTING)
         }
-        found = self._naming(programs, files, {simple}, owner)
+        found = self._naming(build, files, {simple}, owner)
         if not found:
             others = callers(Language.CPP, builds.read(tree.source, function.path), simple)
-            found = self._naming(programs, files, set(others), owner) if others else ()
+            found = self._naming(build, files, set(others), owner) if others else ()
         return found[:MAX_TESTS]
 
     def _naming(
-        self, programs: Sequence[Program], files: Mapping[str, bytes], names: set[str], owner: str
+        self, build: Build, files: Mapping[str, bytes], names: set[str], owner: str
     ) -> tuple[str, ...]:
         context = {owner} if owner and any(is_generic(name) for name in names) else set()
         cases = [one.definition for one in naming(Language.CPP, files, names, context=context)]
         wanted = {name for one in cases for name in (one.name, one.simple_name)}
         ids: list[str] = []
-        for program in programs:
+        for program in build.programs or build.unmade:
             if program.cases:
                 ids += [case for case in program.cases if cpp_command.bare(case) in wanted or case in wanted]
                 continue
@@ -107,14 +120,13 @@ class CppRunner:
                 mentioned = syntax.identifiers(Language.CPP, text)
                 if mentioned & names and (not context or mentioned & context):
                     ids.append(program.name)
-        if not programs and self._project.configured:
+        if not build.programs and self._project.configured:
             return (self._project.whole,)  # what the command does is not known; it is the one test
-        if not programs:
-            ids = [one.name for one in cases] or [
-                test
-                for test in self._project.tests
-                if syntax.identifiers(Language.CPP, files.get(test, b"")) & names
-            ]
+        alone = [test for test in self._project.tests if test in build.lacks or not build.programs]
+        if not build.programs and not build.lacks:
+            ids += [one.name for one in cases]
+        if not ids or build.lacks:
+            ids += [test for test in alone if syntax.identifiers(Language.CPP, files.get(test, b"")) & names]
         return tuple(dict.fromkeys(ids))
 
     def test(self, tree: Tree, tests: Sequence[str] | None = None) -> TestReport:
@@ -122,13 +134,17 @@ class CppRunner:
         build = self._built(tree)
         needed = tests is None or not set(tests) <= {one for program in build.programs for one in program.ids}
         if build.errors and (needed or not build.programs):
-            return TestReport(built=False, outcomes={}, failures=build.errors)
+            return TestReport(built=False, outcomes={}, failures=build.errors, unavailable=build.lacks)
         command = self._project.whole
         if not command or (tests is not None and command not in tests):
-            return self._report(build, tests)
+            return cpp_report.without(self._report(build, tests), build.lacks, tests)
         report = self._report(build, None if tests is None else [one for one in tests if one != command])
         done = cpp_record.whole(
-            self._sandbox, self._project, tree, self._options.test_seconds + 2 * build.seconds
+            self._sandbox,
+            self._project,
+            tree,
+            build.place.extra,
+            self._options.test_seconds + 2 * build.seconds,
         )
         return cpp_report.beside(report, command, done)
 
@@ -244,15 +260,7 @@ class CppRunner:
         return ""
 
     def _built(self, tree: Tree) -> Build:
-        place = builds.place(tree, "cpp")
-        key = str(place.source)
-        with self._lock:
-            known = self._builds.get(key)
-        if known is None:
-            known = cpp_build.build(self._sandbox, self._project, tree, place)
-            with self._lock:
-                self._builds[key] = known
-        return known
+        return self._builds.of(tree)
 
     def _chosen(self, build: Build, tests: Sequence[str]) -> list[Program]:
         return [program for program in build.programs if any(test in program.ids for test in tests)]

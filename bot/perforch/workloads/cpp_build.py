@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import filecmp
+import itertools
 import json
+import os
 import re
+import shutil
+import threading
+import time
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from perforch.errors import ToolMissingError
 from perforch.sandbox.spec import OUTPUT, SOURCE, Command, Mount
-from perforch.workloads import builds, cpp_project, cpp_record, cpp_report
+from perforch.workloads import builds, cpp_fetched, cpp_project, cpp_record, cpp_report, trees
 from perforch.workloads.cpp_project import Build, Program
 
 if TYPE_CHECKING:
@@ -26,7 +32,6 @@ _OPTION = re.compile(rb"(?i)^\s*option\s*\(\s*(\w*(?:BUILD|ENABLE|WITH)\w*TEST\w
 # Release without NDEBUG: tests written with assert() would test nothing, and time nothing, with it.
 _RELEASE = (
     "-DCMAKE_BUILD_TYPE=Release", "-DCMAKE_CXX_FLAGS_RELEASE=-O2", "-DCMAKE_C_FLAGS_RELEASE=-O2", "-DBUILD_TESTING=ON",
-    "-DFETCHCONTENT_FULLY_DISCONNECTED=ON",
 )  # fmt: skip
 
 
@@ -55,10 +60,51 @@ def preload(sandbox: Sandbox, place: Place) -> Mount:
     return mount
 
 
-def build(sandbox: Sandbox, project: Project, tree: Tree, place: Place) -> Build:
-    """Build everything that tests; nothing built is run, except to list the cases of a framework."""
+class Builds:
+    """The builds of one project's trees, each made once."""
+
+    def __init__(self, sandbox: Sandbox, project: Project, checkout: Path | None) -> None:
+        self._sandbox = sandbox
+        self._project = project
+        self._checkout = checkout
+        self._guard = threading.Lock()
+        self._known: dict[str, Build] = {}
+        self._locks: dict[str, threading.Lock] = {}
+        self._first: Place | None = None
+
+    def of(self, tree: Tree) -> Build:
+        """The build of this tree."""
+        place = builds.place(tree, "cpp", extra=cpp_fetched.submodules(tree, self._checkout))
+        key = str(place.source)
+        with self._guard:
+            lock = self._locks.setdefault(key, threading.Lock())
+        with lock:
+            if key not in self._known:
+                made = build(self._sandbox, self._project, tree, place, self._checkout, self._first)
+                self._known[key] = made
+                if not made.errors and not made.lacks:
+                    self._first = self._first or made.place
+            return self._known[key]
+
+
+def build(
+    sandbox: Sandbox,
+    project: Project,
+    tree: Tree,
+    place: Place,
+    checkout: Path | None = None,
+    first: Place | None = None,
+) -> Build:
+    """Build everything that tests; nothing built is run, except to list the cases of a framework.
+
+    Args:
+        checkout: the user's, where dependencies may stand.
+        first: an earlier build of almost the same tree, which CMake goes on from.
+    """
     if project.kind == "cmake":
-        made = _cmake(sandbox, project, tree, place)
+        if first is not None:
+            _go_on(first, place)
+        made = _cmake(sandbox, project, tree, place, checkout)
     elif project.test:
         made = cpp_record.build(sandbox, project, tree, place, preload(sandbox, place))
     else:
@@ -72,7 +118,7 @@ def _run(sandbox: Sandbox, place: Place, argv: tuple[str, ...], cwd: str) -> Com
     return sandbox.run(Command(argv=argv, cwd=cwd, mounts=mounts, limits=builds.BUILD_LIMITS))
 
 
-def _cmake(sandbox: Sandbox, project: Project, tree: Tree, place: Place) -> Build:
+def _cmake(sandbox: Sandbox, project: Project, tree: Tree, place: Place, checkout: Path | None) -> Build:
     query = place.output / "build" / ".cmake" / "api" / "v1" / "query"
     if not (place.output / "build").exists():
         query.mkdir(parents=True)
@@ -82,17 +128,22 @@ def _cmake(sandbox: Sandbox, project: Project, tree: Tree, place: Place) -> Buil
         f"-D{name.decode()}=ON"
         for name in dict.fromkeys(one for text in lists for one in _OPTION.findall(text))
     )
-    configure = ("cmake", "-S", project.home, "-B", _BUILD, *_RELEASE)
+    fetched, mounts, missing = cpp_fetched.flags(tree, project, checkout)
+    place = replace(place, extra=(*place.extra, *mounts))
+    configure = ("cmake", "-S", project.home, "-B", _BUILD, *_RELEASE, *fetched)
     done = _run(sandbox, place, (*configure, *options), project.home)
     if not done.ok and options:
         done = _run(sandbox, place, configure, project.home)
-    if done.ok:
-        done = _run(sandbox, place, ("cmake", "--build", _BUILD, "--parallel", "2"), project.home)
     if not done.ok:
-        return Build(place, errors=cpp_report.compiler_errors(done))
+        return cpp_report.unbuilt(place, done, missing)
+    done = _run(sandbox, place, ("cmake", "--build", _BUILD, "--parallel", "2"), project.home)
     targets = _targets(place)
     listing = _run(sandbox, place, ("ctest", "--show-only=json-v1", *project.options), _BUILD)
     programs = _ctest(listing.stdout, targets, project, tree)
+    if not done.ok:
+        listed = {program.name for program in programs}
+        planned = (program for program in _planned(place, targets, project) if program.name not in listed)
+        return replace(cpp_report.unbuilt(place, done, missing), unmade=(*programs, *planned))
     if not programs:
         programs = [
             Program(PurePosixPath(path).name, (path,), _BUILD, sources=sources)
@@ -100,6 +151,34 @@ def _cmake(sandbox: Sandbox, project: Project, tree: Tree, place: Place) -> Buil
             if "test" in PurePosixPath(path).name.lower()
         ]
     return Build(place, tuple(programs))
+
+
+def _planned(place: Place, targets: dict[str, tuple[str, ...]], project: Project) -> list[Program]:
+    """Tests whose programs are not built yet, which CTest lists without their commands."""
+    inside = project.root + "/" if project.root else ""
+    found = []
+    for path in itertools.islice((place.output / "build").rglob("CTestTestfile.cmake"), 200):
+        text = builds.written(place.output, path).decode("utf-8", "replace")
+        for name, program in re.findall(
+            r'^add_test\((?:\[=*\[)?(.+?)(?:\]=*\])? "([^"]+)"', text, re.MULTILINE
+        ):
+            sources = tuple(one if one.startswith("/") else inside + one for one in targets.get(program, ()))
+            found.append(Program(name, (program,), _BUILD, sources=sources))
+    return found
+
+
+def _go_on(first: Place, place: Place) -> None:
+    """Begin with what another tree's build has made. Files that differ become newer than everything in it, whatever their times are."""
+    made, target = first.output / "build", place.output / "build"
+    if target.exists() or made.is_symlink() or not made.is_dir():
+        return
+    shutil.copytree(made, target, symlinks=True)
+    theirs = {path.relative_to(first.source): path for path in trees.files(first.source)}
+    now = time.time()
+    for path in trees.files(place.source):
+        other = theirs.get(path.relative_to(place.source))
+        if other is None or not filecmp.cmp(path, other, shallow=False):
+            os.utime(path, (now, now), follow_symlinks=False)
 
 
 def _targets(place: Place) -> dict[str, tuple[str, ...]]:
@@ -153,6 +232,7 @@ def _ctest(stdout: bytes, targets: dict[str, tuple[str, ...]], project: Project,
 def _single(sandbox: Sandbox, project: Project, tree: Tree, place: Place) -> Build:
     programs: list[Program] = []
     errors: list[Failure] = []
+    lacks: dict[str, str] = {}
     for number, test in enumerate(project.tests):
         text = builds.read(tree.source, test)
         others = cpp_project.linked(tree, project, test)
@@ -177,8 +257,12 @@ def _single(sandbox: Sandbox, project: Project, tree: Tree, place: Place) -> Bui
                 Program(test, (output,), project.home, sources=sources, may_exit=cpp_project.may_exit([text]))
             )
         else:
-            errors += cpp_report.compiler_errors(done)
-    return Build(place, tuple(programs), tuple(errors))
+            failed = cpp_report.unbuilt(place, done)
+            if failed.lacks:
+                lacks[test] = failed.lacks[""]
+            else:
+                errors += failed.errors
+    return Build(place, tuple(programs), tuple(errors), lacks=lacks)
 
 
 def _listed(sandbox: Sandbox, place: Place, program: Program) -> Program:

@@ -107,6 +107,8 @@ class Build:
     place: Place
     programs: tuple[Program, ...] = ()
     errors: tuple[Failure, ...] = ()
+    unmade: tuple[Program, ...] = ()  # those that would be there if the tree compiled, as far as known
+    lacks: Mapping[str, str] = field(default_factory=dict)  # as `TestReport.unavailable`
     seconds: float = 0.0  # how long it took to make what a test command runs
 
 

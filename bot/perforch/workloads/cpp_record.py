@@ -42,19 +42,19 @@ def build(sandbox: Sandbox, project: Project, tree: Tree, place: Place, library:
     if project.build:
         done = _run(sandbox, project, place, project.build, (), "build")
         if not done.ok:
-            return Build(place, errors=cpp_report.compiler_errors(done))
+            return cpp_report.unbuilt(place, done)
     dry = _dry(sandbox, project, place, library)
     programs = _programs(sandbox, project, tree, place)
     if not dry.ok and not project.configured:
         # Perhaps the tests are built with the help of a program of the tree, which has been kept from running: build first.
-        second = builds.place(tree, "cpp-first")
+        second = builds.place(tree, "cpp-first", extra=place.extra)
         _run(sandbox, project, second, ("make", "-j2"), (), "build")
         again = _dry(sandbox, project, second, library)
         found = _programs(sandbox, project, tree, second)
         if found and len(found) >= len(programs):
             place, programs, dry = second, found, again
     if not programs and not dry.ok and not project.configured:
-        return Build(place, errors=cpp_report.compiler_errors(dry))
+        return cpp_report.unbuilt(place, dry)
     return Build(place, tuple(programs), seconds=dry.seconds)
 
 
@@ -158,13 +158,15 @@ def _sources(sandbox: Sandbox, place: Place, path: str, files: dict[str, bytes])
     return found or tuple(one for one in files if PurePosixPath(one).stem == PurePosixPath(path).name)
 
 
-def whole(sandbox: Sandbox, project: Project, tree: Tree, seconds: float) -> Completed:
+def whole(
+    sandbox: Sandbox, project: Project, tree: Tree, extra: tuple[Mount, ...], seconds: float
+) -> Completed:
     """The commands as a person runs them, in a copy of its own: nothing it writes is ever timed.
 
     Args:
         seconds: wall time of the test command.
     """
-    place = builds.place(tree, "cpp-whole")
+    place = builds.place(tree, "cpp-whole", extra=extra)
     if project.build:
         done = _run(sandbox, project, place, project.build, (), "build")
         if not done.ok:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from perforch.workloads.builds import how_it_ended
+from perforch.workloads.cpp_project import Build
 from perforch.workloads.model import Failure
 from perforch.workloads.text import trimmed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from perforch.sandbox.spec import Completed
+    from perforch.workloads.builds import Place
     from perforch.workloads.model import TestOutcome, TestReport
 
 LEFT_EARLY = 97  # status of our script when main never returned
@@ -25,6 +28,38 @@ _GTEST_RUN = re.compile(r"^\[ RUN      \] (\S+)$", re.MULTILINE)
 _ASSERT = re.compile(
     r"^.*: Assertion .* failed\.$|^.*(?:ERROR: \w+Sanitizer|runtime error:).*$|^terminate called.*(?:\n  what\(\):.*)?",
     re.MULTILINE,
+)
+_NEWER = re.compile(r"CMake (\d[\d.]*) or higher is required\.\s+You are running version (\d[\d.]*)")
+_COMPILER = re.compile(
+    r"No CMAKE_CXX_COMPILER could be found|CMAKE_CXX_COMPILER not set|unable to find a build program corresponding to"
+)
+_EMPTY = re.compile(
+    r"(?:add_subdirectory given source\s+\"([^\"]+)\"\s+which is not\s+an\s+existing|The source directory\s+(\S+)\s+does not contain a)"
+)
+_PACKAGE = re.compile(
+    r"configuration file provided by\s+\"([\w.+-]+)\"|Could NOT find ([\w.+-]+)|required packages? (?:was|were) not found.*?\n\s*- ?([\w.+-]+)"
+)
+_LIBRARY = re.compile(r"ld: cannot find -l([\w.+-]+)")
+_NETWORK = re.compile(
+    r"Could not resolve host|Couldn't resolve host|Failed to clone repository|Temporary failure in name resolution|error: downloading '"
+)
+_COMMAND = re.compile(
+    r"^make(?:\[\d+\])?: ([\w.+/-]+): No such file or directory|: ([\w.+-]+): (?:command )?not found$",
+    re.MULTILINE,
+)
+_HEADER = re.compile(r"fatal error: ([\w./+-]+): No such file or directory")
+_PACKAGES = {
+    "gtest": " (Debian: libgtest-dev)",
+    "googletest": " (Debian: libgtest-dev)",
+    "gmock": " (Debian: libgmock-dev)",
+    "catch2": " (Debian: catch2)",
+    "doctest": " (Debian: doctest-dev)",
+    "boost": " (Debian: libboost-all-dev)",
+    "benchmark": " (Debian: libbenchmark-dev)",
+}
+_DOWNLOADS = (
+    "the build downloads {name}, and builds have no network; run cmake in the checkout before perforch (its _deps folder is used),"
+    " or install the package"
 )
 _WORDS: dict[str, TestOutcome] = {"OK": "passed", "FAILED": "failed", "SKIPPED": "skipped"}
 
@@ -47,6 +82,52 @@ def compiler_errors(done: Completed) -> tuple[Failure, ...]:
     return tuple(found.values())[:20] or (
         Failure("build", trimmed(text.strip(), limit=1024) or "the build failed"),
     )
+
+
+def unbuilt(place: Place, done: Completed, downloads: Sequence[str] = ()) -> Build:
+    """A build that failed, and what this machine lacks if that is why.
+
+    Args:
+        downloads: what the build would have fetched.
+    """
+    reason = lacking(
+        (done.stdout[-(2**20) :] + b"\n" + done.stderr[-(2**20) :]).decode("utf-8", "replace"), place
+    )
+    if reason and downloads:
+        reason = _DOWNLOADS.format(name=" and ".join(downloads))
+    return Build(place, errors=compiler_errors(done), lacks={"": reason} if reason else {})
+
+
+def lacking(text: str, place: Place) -> str:
+    """What a build lacks on this machine, from what it says; "" when the error is about the code."""
+    if found := _NEWER.search(text):
+        return f"the project needs CMake {found[1]}, which is newer than the CMake on this machine ({found[2]}); install it"
+    if found := _COMPILER.search(text):
+        return "no C++ compiler is installed on this machine; install g++ and make (Debian: build-essential)"
+    if found := _EMPTY.search(text):
+        name = trimmed(found[1] or found[2])
+        if "_deps/" in name:
+            name = PurePosixPath(name).name.removesuffix("-src")
+            return _DOWNLOADS.format(name=name)
+        return (
+            f"{name} has no sources here; check out submodules (git submodule update --init) before perforch"
+        )
+    if found := _PACKAGE.search(text):
+        name = next(part for part in found.groups() if part)
+        return f"CMake cannot find {name} on this machine; install it{_PACKAGES.get(name.lower(), '')}"
+    if found := _LIBRARY.search(text):
+        return f"the library {found[1]} is not installed on this machine{_PACKAGES.get(found[1].lower(), '')}"
+    if _NETWORK.search(text):
+        return "the build downloads something, and builds have no network; vendor it, or run the build in the checkout before perforch"
+    if found := _COMMAND.search(text):
+        name = next(part for part in found.groups() if part)
+        return f"the build needs {name}, which is not installed on this machine"
+    if (found := _HEADER.search(text)) and not any(place.source.rglob(PurePosixPath(found[1]).name)):
+        top = found[1].partition("/")[0].lower()
+        return (
+            f"the header {found[1]} is not on this machine; install what provides it{_PACKAGES.get(top, '')}"
+        )
+    return ""
 
 
 def plain(test: str, done: Completed) -> Failure:
@@ -82,6 +163,15 @@ def beside(report: TestReport, command: str, done: Completed) -> TestReport:
         stopped="" if done.ok else report.stopped or done.stopped,
         seconds=report.seconds + done.seconds,
     )
+
+
+def without(report: TestReport, lacks: Mapping[str, str], tests: Sequence[str] | None) -> TestReport:
+    """The report with the tests that cannot be built on this machine."""
+    lacks = {test: reason for test, reason in lacks.items() if test and (tests is None or test in tests)}
+    told = tuple(failure for failure in report.failures if failure.test not in lacks)
+    failures = tuple(Failure(test, reason) for test, reason in lacks.items())
+    outcomes: dict[str, TestOutcome] = {**report.outcomes, **dict.fromkeys(lacks, "failed")}
+    return replace(report, outcomes=outcomes, failures=told + failures, unavailable=lacks)
 
 
 def gtest_listed(stdout: bytes) -> tuple[str, ...]:

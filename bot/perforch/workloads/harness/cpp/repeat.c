@@ -21,7 +21,7 @@ static main_type program;
 
 static long long now(void) {
     struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time); // other programs of the machine do not make a call look cold
     return time.tv_sec * 1000000000LL + time.tv_nsec;
 }
 
