@@ -98,7 +98,10 @@ def example(method: str, tail: str) -> Any:
     return json.loads(_EXAMPLES[f"{method} {tail}"])
 
 
-_EXAMPLES = {operation.name: json.dumps(operation.document["example"]) for operation in OPERATIONS}
+_EXAMPLES = {
+    operation.name: re.sub("(?i)octocat/hello-world", "acme/rows", json.dumps(operation.document["example"]))
+    for operation in OPERATIONS
+}
 
 
 def _shape(value: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from github_answers import Answer, error
+from github_answers import REPO, Answer, error
 
 import contract
 
@@ -63,7 +63,12 @@ def update(check: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
 def shown(check: dict[str, Any]) -> dict[str, Any]:
     document: dict[str, Any] = contract.example("POST", "check-runs")
     document["output"] |= check["output"] | {"annotations_count": check["annotations"]}
-    return document | {"id": check["id"], "name": check["name"], "head_sha": check["head_sha"]}
+    address = f"https://api.github.com/repos/{REPO}/check-runs/{check['id']}"
+    return (
+        document
+        | {"url": address}
+        | {"id": check["id"], "name": check["name"], "head_sha": check["head_sha"]}
+    )
 
 
 ROUTES: list[tuple[str, str, Callable[..., Answer]]] = [

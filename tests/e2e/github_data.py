@@ -77,7 +77,8 @@ def patch_ref(fake: Fake, name: str, *, body: dict[str, Any], **_: Any) -> Answe
 def _ref(name: str, sha: str) -> dict[str, Any]:
     document: dict[str, Any] = contract.example("POST", "git/refs")
     document["object"] |= {"sha": sha, "type": "commit"}
-    return document | {"ref": name}
+    address = f"https://api.github.com/repos/{REPO}/git/{name}"
+    return document | {"ref": name, "url": address}
 
 
 # -- objects -----------------------------------------------------------------------------------------------------------

@@ -245,6 +245,8 @@ class Server:
                     body = json.loads(raw) if raw else None
                 except ValueError:
                     return error(400, "Problems parsing JSON")
+                if body is None and self.command in ("POST", "PATCH", "PUT"):
+                    return error(422, "Invalid request.\n\nFor 'links/0/schema', nil is not an object.")
                 limited = fake.limits.exceeded(self.command, path, fake.now())
                 answer = limited or fake.handle(
                     self.command, path, query, body, self.headers.get("Accept", "")
@@ -265,6 +267,7 @@ class Server:
             def send(self, answer: Answer) -> None:
                 """Put the answer on the wire."""
                 text = answer.body if isinstance(answer.body, str) else json.dumps(answer.body)
+                text = text.replace("https://api.github.com", fake.url)
                 data = b"" if answer.status in (204, 304) else text.encode()
                 self.send_response(answer.status)
                 for name, value in answer.headers.items():

@@ -63,10 +63,14 @@ def counts(fake: Fake) -> tuple[int, int, int]:
     return len(summaries(fake)), len(fake.reviews), len(fake.threads)
 
 
-def ask(fake: Fake, method: str, tail: str, body: Any = None, **headers: str) -> httpx.Response:
+def ask(
+    fake: Fake, method: str, tail: str, body: Any = None, *, content: str | None = None, **headers: str
+) -> httpx.Response:
     """One request of a client that knows nothing of the bot."""
     address = f"{fake.url}{tail}" if tail.startswith("/") else f"{fake.url}/repos/{REPO}/{tail}"
     given = {"Authorization": "Bearer secret"} | {
         name.replace("_", "-"): value for name, value in headers.items()
     }
-    return httpx.request(method, address, json=body, headers=given, verify=False, trust_env=False)
+    return httpx.request(
+        method, address, json=body, content=content, headers=given, verify=False, trust_env=False
+    )

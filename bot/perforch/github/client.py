@@ -161,9 +161,11 @@ class Client:
                 existing = find()
                 if existing is not None:
                     return existing
-            reply = self._once(method, self.path(tail), attempt, json=body)
+            try:
+                reply = self._once(method, self.path(tail), attempt, json=body)
+            finally:
+                self.clock.sleep(self.pause)  # a refused write counts as one
             if reply is not None:
-                self.clock.sleep(self.pause)
                 return reply.document if isinstance(reply.document, dict) else {}
         raise self._gave_up(method, tail)
 
