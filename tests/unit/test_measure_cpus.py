@@ -1,8 +1,13 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
-from perforch.measure.cpus import choose, parse_list
+from perforch.measure.cpus import choose, left_to_us, parse_list
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.mark.parametrize(
@@ -41,3 +46,27 @@ def test_one_cpu_always_remains_for_everything_else() -> None:
     assert len(plan.measuring) == 1
     single = choose((0,), (), 1, {}, alone(1))
     assert not single.pinned
+
+
+@pytest.mark.parametrize(
+    ("groups", "own", "expected"),
+    [
+        ({"perforch.slice": "0-7", "system.slice": "0", "user.slice": "0-1"}, "0::/perforch.slice/a.service\n", (2, 3, 4, 5, 6, 7)),
+        ({"perforch.slice": "0-7", "system.slice": "0-7"}, "0::/perforch.slice/a.service\n", ()),
+        ({"perforch.slice": "0-3", "system.slice": "0", "user.slice": ""}, "0::/perforch.slice/a.service\n", ()),
+        ({"perforch.slice": "0-3", "system.slice": "0", "-dev-mqueue.mount": "0-3"}, "0::/perforch.slice\n", (1, 2, 3)),
+        ({"perforch.slice": "0-3", "system.slice": "0"}, "0::/\n", ()),
+        ({"perforch.slice": "0-3", "system.slice": "0"}, "4:cpuset:/perforch.slice\n", ()),
+        ({}, "", ()),
+    ],
+    ids=["kept apart", "not kept apart", "no limit on one", "an empty group does not count", "in a container", "version 1", "nothing"],
+)  # fmt: skip
+def test_cpus_that_no_other_group_may_use(
+    tmp_path: Path, groups: dict[str, str], own: str, expected: tuple[int, ...]
+) -> None:
+    for name, allowed in groups.items():
+        folder = tmp_path / name.removeprefix("-")
+        folder.mkdir()
+        (folder / "cgroup.events").write_text(f"populated {int(not name.startswith('-'))}\nfrozen 0\n")
+        (folder / "cpuset.cpus.effective").write_text(f"{allowed}\n")
+    assert left_to_us(tmp_path, own) == expected

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _SYS = Path("/sys/devices/system/cpu")
+_GROUPS = Path("/sys/fs/cgroup")
 _LOCKS = ("/run/lock/perforch-measure.lock", "/tmp/perforch-measure.lock")
 _IDLE_WINDOW = 0.2  # seconds over which other load is looked at
 
@@ -52,8 +53,37 @@ def read_list(path: Path) -> tuple[int, ...]:
 
 
 def isolated() -> tuple[int, ...]:
-    """CPUs that the scheduler leaves alone (isolcpus= or an isolated cpuset partition)."""
-    return read_list(_SYS / "isolated")
+    """CPUs kept free of everybody else's programs: by isolcpus=, an isolated cpuset partition, or the slices of systemd."""
+    partition = read_list(_GROUPS / "cpuset.cpus.isolated")
+    try:
+        own = Path("/proc/self/cgroup").read_text("utf-8", "replace")
+    except OSError:
+        own = ""
+    return tuple(sorted({*read_list(_SYS / "isolated"), *partition, *left_to_us(_GROUPS, own)}))
+
+
+def left_to_us(groups: Path, own: str) -> tuple[int, ...]:
+    """CPUs of our top-level control group that no other populated one may use (cgroup-v2.rst, "Cpuset"); kernel threads aside.
+
+    Args:
+        groups: where version 2 of control groups is mounted.
+        own: what /proc/self/cgroup says.
+    """
+    ours = next((line[4:].partition("/")[0] for line in own.splitlines() if line.startswith("0::/")), "")
+    if not ours:
+        return ()
+    left = set(read_list(groups / ours / "cpuset.cpus.effective"))
+    for events in groups.glob("*/cgroup.events"):
+        try:
+            populated = "populated 1" in events.read_text("ascii")
+        except OSError:
+            continue
+        if populated and events.parent.name != ours:
+            theirs = read_list(events.with_name("cpuset.cpus.effective"))
+            if not theirs:
+                return ()  # nothing keeps this group anywhere
+            left -= set(theirs)
+    return tuple(sorted(left))
 
 
 def siblings(cpu: int) -> tuple[int, ...]:

@@ -133,7 +133,7 @@ def _isolation(plan: Plan) -> Check:
         plan.isolated,
         saw,
         f"CPU {_list(plan.measuring)} isolated",
-        "Boot with isolcpus=, see runner-config/.",
+        "Keep everything else off them: runner-config/tune.sh apply, or boot with isolcpus=.",
     )
 
 
