@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from conftest import FILES, commit
-from github_answers import Limits
 from github_fake import Fake, Fault, git
 from github_talk import committed
-from publishing import Time, client, counts, post, summaries
+from publishing import client, counts, post, summaries
 from samples import head_text, improved, proposal, result
 
-from perforch.errors import GitHubError, UsageError
-from perforch.github.client import Client, Clock, PermissionDenied
+from perforch.errors import UsageError
+from perforch.github.client import PermissionDenied
 from perforch.github.publish import Task, publish
 from perforch.report import inline, markdown
 from perforch.report.links import Links
@@ -167,60 +165,3 @@ def test_a_passing_fault(make_fake: Make, fault: Fault, position: int) -> None:
     fake.faults = [*[None] * position, fault]
     post(fake, result(fake, proposal(fake, "src/a.py")))
     assert counts(fake) == (1, 1, 1)
-
-
-class Killed(BaseException):
-    """The publisher dies between two requests."""
-
-
-class Mortal(Client):
-    """A client that dies before its n-th request."""
-
-    __slots__ = ("life",)
-
-    def __init__(self, other: Client, life: int, clock: Clock) -> None:
-        super().__init__(other.token, other.repository, other.api_url, other.graphql_url, clock)
-        self.life = life
-
-    def _once(self, *arguments: Any, **options: Any) -> Any:
-        self.life -= 1
-        if self.life < 0:
-            raise Killed
-        return super()._once(*arguments, **options)
-
-
-def test_random_fault_schedules(make_fake: Make) -> None:
-    fake = make_fake()
-    record = result(fake, *(proposal(fake, path) for path in ("src/a.py", "src/b.cpp")))
-    kinds = [
-        *[None] * 6, Fault(429, {"Retry-After": "1"}), Fault(403, {"Retry-After": "1"}), Fault(403), Fault(502), Fault(503, after=True),
-        Fault(422, body={"errors": [{"code": "abuse"}]}), Fault(502, after=True), Fault(0), Fault(0, after=True),
-    ]  # fmt: skip
-    for seed in range(200):
-        generator = random.Random(seed)
-        fake.comments, fake.reviews, fake.threads, fake.limits = [], [], [], Limits()
-        bad = generator.random() < 0.3
-        fake.rejects = (lambda comment: comment["path"] == "src/b.cpp") if bad else None
-        fake.faults = generator.choices(kinds, k=generator.randrange(1, 25))
-        for _ in range(30):
-            time = Time()
-            life = generator.randrange(1, 25) if generator.random() < 0.6 else 10_000
-
-            def sleep(seconds: float, time: Time = time, generator: random.Random = generator) -> None:
-                time.sleep(seconds)
-                if generator.random() < 0.2:
-                    time.seconds += generator.choice([-1e6, 1e6])
-
-            ours = Mortal(client(fake, time), life, Clock(lambda time=time: time.seconds, sleep))
-            try:
-                publish(ours, record, Task(fake.pull, record.head_sha, Links(), limit=10))
-            except (Killed, GitHubError):
-                continue
-            finally:
-                ours.close()
-            break
-        else:
-            pytest.fail(f"seed {seed} never finished")
-        assert len(summaries(fake)) == 1, seed
-        assert len(fake.reviews) == 1, seed
-        assert len(fake.threads) == (1 if bad else 2), seed

@@ -278,7 +278,7 @@ def test_13_14_check_runs(make_fake: Make, stranger: Callable[[Fake], github.Git
         with pytest.raises(github.GithubException, match=text) as caught:
             check.edit(output={"title": "t", "summary": "s", **output})
         assert caught.value.status == 422
-    assert "is too long" in fake.problems[0]  # 143 annotations break GitHub's own description, too
+    assert "output.annotations" in fake.problems[0]  # 143 annotations break GitHub's own description, too
     fake.problems.clear()
     fake.log.clear()
     post(fake, result(fake, proposal(fake, "src/a.py")))
