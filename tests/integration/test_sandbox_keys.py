@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -148,30 +149,28 @@ except OSError:
 """
 
 
-def test_a_process_of_the_same_user_cannot_look_in(tmp_path: Path) -> None:
+def test_a_process_of_the_same_user_cannot_look_in() -> None:
     nobody = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups") if os.getuid() == 0 else ()
     python = "/usr/bin/python3"  # everybody may start it, wherever perforch's own lies
-    source = tmp_path / "perforch"
-    (source / "sandbox").mkdir(parents=True)
-    for name in ("errors.py", "sandbox/isolation.py"):
-        (source / name).write_bytes((ROOT / "perforch" / name).read_bytes())
-    for folder in (*tmp_path.parents, tmp_path):
-        if not folder.stat().st_mode & 1:
-            folder.chmod(0o755)
-    holder = subprocess.Popen(
-        [*nobody, python, "-I", "-c", HOLDER, str(tmp_path)],
-        env={"KEY": KEY},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
-    assert holder.stdout is not None
-    try:
-        assert holder.stdout.readline() == b"ready\n"
-        seen = subprocess.run(
-            [*nobody, python, "-I", "-c", THIEF, str(holder.pid)], env={}, capture_output=True, check=True
-        )
-    finally:
-        holder.communicate()
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        source = Path(folder) / "perforch"
+        (source / "sandbox").mkdir(parents=True)
+        for name in ("errors.py", "sandbox/isolation.py"):
+            (source / name).write_bytes((ROOT / "perforch" / name).read_bytes())
+        with subprocess.Popen(
+            [*nobody, python, "-I", "-c", HOLDER, folder],
+            env={"KEY": KEY},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        ) as holder:
+            assert holder.stdout is not None
+            assert holder.stdin is not None
+            assert holder.stdout.readline() == b"ready\n"
+            seen = subprocess.run(
+                [*nobody, python, "-I", "-c", THIEF, str(holder.pid)], env={}, capture_output=True, check=True
+            )
+            holder.stdin.close()
     assert seen.stdout == b""
 
 

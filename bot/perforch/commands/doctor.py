@@ -50,7 +50,8 @@ def doctor(command: str | None, count: int, as_json: bool) -> int:
     from perforch.measure import doctor as checks
 
     plan = cpus.plan()
-    found = [*_sandbox_checks(), *checks.machine_checks(plan)]
+    walls, refused = _sandbox_checks()
+    found = [*walls, *checks.machine_checks(plan)]
     argv = bench.split(command, "--command") if command is not None else checks.reference_argv()
     with bench.progress_bar() as tell:
         resolution = checks.resolution(_Plain(argv), count=count, progress=tell)
@@ -61,18 +62,26 @@ def doctor(command: str | None, count: int, as_json: bool) -> int:
         "resolution": {**asdict(resolution), "fit": resolution.fit},
     }
     terminal.emit(document, as_json=as_json, human=lambda console: _show(console, found, resolution))
+    if refused is not None:
+        raise refused
     return 0
 
 
-def _sandbox_checks() -> list[Check]:
+def _sandbox_checks() -> tuple[list[Check], SandboxUnavailableError | None]:
+    """Every wall, and the error with which other commands would refuse."""
     from perforch.measure.doctor import Check
-    from perforch.sandbox import probe
+    from perforch.sandbox import open_sandbox, probe
 
     try:
         walls = probe.probe()
     except SandboxUnavailableError as error:
-        return [Check("sandbox", False, error.message, "bubblewrap starts and holds", error.hint)]
-    return [Check(f"sandbox-{wall.name}", wall.ok, wall.saw, wall.good, wall.remedy) for wall in walls]
+        return [Check("sandbox", False, error.message, "bubblewrap starts and holds", error.hint)], error
+    checks = [Check(f"sandbox-{wall.name}", wall.ok, wall.saw, wall.good, wall.remedy) for wall in walls]
+    try:
+        open_sandbox("required")
+    except SandboxUnavailableError as error:
+        return checks, error
+    return checks, None
 
 
 def _show(console: Console, found: list[Check], resolution: Resolution) -> None:

@@ -89,7 +89,7 @@ def run(
     A run that SIGINT or SIGTERM ends leaves its partial result, and this process ends with 128 + the signal.
     """
     from perforch.commands.progress import Reporter
-    from perforch.sandbox import isolation, open_sandbox
+    from perforch.sandbox import caveat, isolation, open_sandbox
     from perforch.stages.orchestrator import InterruptedRunError, Request, optimize
     from perforch.stages.stopping import Stoppable
     from perforch.workloads.options import Options
@@ -108,6 +108,8 @@ def run(
             signals.leave(received, f"what was finished is in {out}; the same command goes on from there")
         except KeyboardInterrupt:
             signals.leave(received, "nothing had been started")
+    if said := caveat(sandbox.level):
+        result = result.model_copy(update={"notes": (said, *result.notes)})
     outputs.save(result, out)
     return result
 

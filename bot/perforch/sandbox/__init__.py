@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import TYPE_CHECKING, Literal
 
@@ -10,6 +11,7 @@ from perforch.errors import SandboxUnavailableError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from perforch.sandbox.bwrap import Bubblewrap
     from perforch.sandbox.spec import Sandbox
 
 SWITCH = "PERFORCH_ALLOW_UNSANDBOXED"
@@ -21,8 +23,9 @@ def open_sandbox(
     """Open a sandbox and prove that it holds by running the worst probes in it.
 
     Args:
-        policy: `sandbox` of the owner's configuration. `weak-ok` is treated like `required` so far: nothing weaker is
-            offered. `none` counts only together with PERFORCH_ALLOW_UNSANDBOXED=1 on the runner.
+        policy: `sandbox` of the owner's configuration. `required` takes nothing less than the whole policy; `weak-ok` also takes one
+            without a part that this machine cannot give, and its level says which. `none` counts only together with
+            PERFORCH_ALLOW_UNSANDBOXED=1 on the runner.
         reserved_cpus: CPUs that are kept free for benchmarks.
 
     Raises:
@@ -41,6 +44,35 @@ def open_sandbox(
     from perforch.sandbox.bwrap import Bubblewrap
     from perforch.sandbox.probe import prove
 
-    sandbox = Bubblewrap(reserved_cpus=reserved_cpus)
-    prove(sandbox)
+    try:
+        sandbox = Bubblewrap(reserved_cpus=reserved_cpus)
+        prove(sandbox)
+    except SandboxUnavailableError:
+        weaker = _weaker(reserved_cpus) if policy == "weak-ok" else None
+        if weaker is None:
+            raise
+        return weaker
+    if sandbox.missing and policy != "weak-ok":
+        message = f"the sandbox of this machine lacks the {', '.join(sandbox.missing)}; nothing was executed"
+        raise SandboxUnavailableError(message, hint="Use an x86-64 or ARM64 runner, or set sandbox: weak-ok.")
     return sandbox
+
+
+def _weaker(reserved_cpus: Sequence[int]) -> Bubblewrap | None:
+    """The strongest of the sandboxes that leave something out and still hold."""
+    from perforch.sandbox.bwrap import Bubblewrap
+    from perforch.sandbox.probe import prove
+
+    for without in ({"userns"}, {"proc"}, {"proc", "userns"}):
+        with contextlib.suppress(SandboxUnavailableError):
+            sandbox = Bubblewrap(reserved_cpus=reserved_cpus, without=frozenset(without))
+            prove(sandbox)
+            return sandbox
+    return None
+
+
+def caveat(level: str) -> str:
+    """The sentence that goes with results of a sandbox that is not the whole one; "" for the whole one."""
+    if level == "none":
+        return "Measured without isolation: the code of this change ran with the rights of the runner's user."
+    return f"Measured with weak isolation: {level}." if level.startswith("weak") else ""

@@ -11,17 +11,17 @@ import errno
 import fcntl
 import os
 import signal
-import stat
 import weakref
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from perforch.errors import PerforchError, SandboxUnavailableError
+from perforch.errors import PerforchError
 from perforch.sandbox import capture, cgroup, failures, policy, seccomp, unprivileged
+from perforch.sandbox.program import binary
 from perforch.sandbox.spec import Command, Completed, Launch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
     from perforch.sandbox.spec import Limits
 
@@ -39,42 +39,17 @@ _BOUND = (
 _GATE = 'read -r _ <&"$1" || exit 125; eval "exec $1<&-"; shift; exec "$@"'
 
 
-def binary() -> Path:
-    """Where bubblewrap is: root's own, writable by nobody else, not setuid.
-
-    Raises:
-        SandboxUnavailableError: it is missing, or could have been put there by somebody.
-    """
-    for folder in ("/usr/bin", "/usr/local/bin", "/bin"):
-        path = Path(folder) / "bwrap"
-        try:
-            found = path.stat()
-        except OSError:
-            continue
-        if found.st_uid != 0 or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-            message = f"{path} can be changed by somebody other than root"
-            raise SandboxUnavailableError(message, hint="Install bubblewrap from your distribution.")
-        if found.st_mode & (stat.S_ISUID | stat.S_ISGID):
-            message = f"{path} is setuid"
-            raise SandboxUnavailableError(
-                message, hint=f"Run: chmod u-s {path} (user namespaces replace it)."
-            )
-        return path
-    message = "bubblewrap (bwrap) is not installed"
-    raise SandboxUnavailableError(
-        message, hint="Run runner-config/install-packages.sh, or: apt-get install bubblewrap"
-    )
-
-
 class Bubblewrap:
     """See `spec.Sandbox`.
 
     Args:
         reserved_cpus: CPUs that benchmarks use; `run` stays off them unless a command names its own.
+        without: parts of the policy that are left out, of `policy.OPTIONAL`.
     """
 
-    def __init__(self, *, reserved_cpus: Sequence[int] = ()) -> None:
+    def __init__(self, *, reserved_cpus: Sequence[int] = (), without: frozenset[str] = frozenset()) -> None:
         self._binary = binary()
+        self._without = without
         mine = sorted(os.sched_getaffinity(0))
         self._others = tuple(cpu for cpu in mine if cpu not in set(reserved_cpus)) or tuple(mine)
         self._reserved = bool(reserved_cpus)
@@ -91,7 +66,18 @@ class Bubblewrap:
     def level(self) -> str:
         """Strength as every result shows it."""
         name = "bwrap" if self._stage is None else "bwrap+uid"
-        return name if seccomp.supported() else f"{name} without seccomp"
+        return f"weak ({name} without {', '.join(self.missing)})" if self.missing else name
+
+    @property
+    def program(self) -> Path:
+        """The bubblewrap that is started."""
+        return self._binary
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Parts of the policy that this machine lacks; () when it holds as designed."""
+        filterless = () if seccomp.supported() else ("system call filter",)
+        return (*filterless, *(policy.OPTIONAL[part] for part in sorted(self._without)))
 
     def run(self, command: Command) -> Completed:
         """Run to completion; see `spec.Sandbox.run`."""
@@ -175,7 +161,7 @@ class Bubblewrap:
         try:
             front = () if stage is None else stage.front()
             place = self._checked(str if stage is None else stage.place)
-            shown = (*front, str(self._binary), *policy.arguments(command, place))
+            shown = (*front, str(self._binary), *policy.arguments(command, place, without=self._without))
         except OSError as error:
             if stage is None or isinstance(error, FileNotFoundError):
                 raise failures.no_source(str(error.filename), str(error.strerror)) from error

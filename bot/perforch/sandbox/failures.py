@@ -24,10 +24,11 @@ _REMEDIES = (
     (b"No permissions to creat", "User namespaces are switched off here: sysctl kernel.unprivileged_userns_clone=1, or give the container "
      "a seccomp profile that allows them."),
     (b"Creating new namespace failed", "User namespaces are switched off or used up: raise user.max_user_namespaces."),
-    (b"mount proc", "A container that masks /proc cannot hold a sandbox: run on the host, or set procMount: Unmasked."),
+    (b"mount proc", "A container that masks /proc cannot hold a sandbox: run on the host, set procMount: Unmasked, or accept "
+     "programs without /proc with sandbox: weak-ok."),
     (b"prlimit:", "The limits of the login session are below what a sandbox needs: raise them (ulimit -a shows them)."),
     (b"nsenter:", "perforch doctor shows what is missing."),
-    (b"Unknown option", "Install bubblewrap 0.8 or newer."),
+    (b"Unknown option", "Install bubblewrap 0.8 or newer, or accept less with sandbox: weak-ok."),
     (b"No space left", "Free some disk space and inodes."),
 )  # fmt: skip
 

@@ -17,25 +17,33 @@ _HOME = "/tmp/home"
 _ETC = Path(__file__).parent / "etc"  # accounts and names of nobody's machine: getpwuid and localhost work
 _SYSTEM = ("/usr/", "/etc/", "/nix/")  # everybody may read it
 _ACCOUNTS = "/etc/sandbox"
+# What some hosts cannot give, and what it is called in results. The system call filter refuses new namespaces as well, and
+# without a /proc of its own a program sees none.
+OPTIONAL = {"proc": "its own /proc", "userns": "the lock on user namespaces"}
 _NAMESPACES = (
     "--unshare-user", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try",
-    "--disable-userns", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv",
+    "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv",
     "--uid", str(USER), "--gid", str(USER), "--hostname", "sandbox",
 )  # fmt: skip
 
 
-def arguments(command: Command, place: Callable[[Path], str]) -> Iterator[str]:
+def arguments(
+    command: Command, place: Callable[[Path], str], *, without: frozenset[str] = frozenset()
+) -> Iterator[str]:
     """Everything between `bwrap` and `--`, descriptors apart.
 
     Args:
         command: whose mounts, environment and working directory are shown.
         place: where bubblewrap finds a folder or file of the host.
+        without: names in `OPTIONAL` that are left out.
 
     Raises:
         OSError: a folder of the host cannot be shown, FileNotFoundError when it is not there.
     """
     tools = toolchains()
     yield from _NAMESPACES
+    if "userns" not in without:
+        yield "--disable-userns"
     yield from ("--ro-bind", "/usr", "/usr")
     for name in ("bin", "sbin", "lib", "lib64", "lib32"):
         if Path("/", name).is_symlink():
@@ -45,7 +53,12 @@ def arguments(command: Command, place: Callable[[Path], str]) -> Iterator[str]:
     yield from ("--ro-bind", place(_ETC), _ACCOUNTS)
     for name in ("passwd", "group", "hosts", "nsswitch.conf"):
         yield from ("--symlink", f"sandbox/{name}", f"/etc/{name}")
-    yield from ("--proc", "/proc", "--dev", "/dev")
+    if "proc" in without:
+        yield from ("--dir", "/proc")
+    else:
+        # The first process is bubblewrap's: its memory could be written, and its arguments name folders of the host.
+        yield from ("--proc", "/proc", "--tmpfs", "/proc/1", "--remount-ro", "/proc/1")
+    yield from ("--dev", "/dev")
     yield from ("--size", str(command.limits.temp_bytes), "--tmpfs", "/tmp")
     yield from ("--size", str(64 << 20), "--tmpfs", "/dev/shm", "--size", str(1 << 20), "--tmpfs", "/run")
     yield from ("--dir", _HOME)
