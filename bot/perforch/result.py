@@ -7,6 +7,7 @@ metric. Artifacts are untrusted: `load` refuses duplicate keys, unknown fields, 
 from __future__ import annotations
 
 import json
+import math
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SCHEMA = 1
+_IMPOSSIBLE = 0.001
 MAX_BYTES = 8 * 1024 * 1024
 
 Text = Annotated[str, Field(max_length=20_000)]
@@ -191,8 +193,30 @@ class Totals(Record):
 class Canaries(Record):
     """Decisions in which a side was compared with itself; a claim there is a failure of the engine."""
 
-    decisions: int = 0
-    false_claims: int = 0
+    decisions: Annotated[int, Field(ge=0, le=100_000)] = 0
+    false_claims: Annotated[int, Field(ge=0, le=100_000)] = 0
+    level: Annotated[float, Field(ge=0, le=1)] = Field(
+        default=0.02, description="chance of a claim, in either direction, that each of them was run at"
+    )
+
+    @property
+    def possible(self) -> bool:
+        """False when chance alone would give so many false claims in less than one run of a thousand (binomial)."""
+        fewer = sum(
+            math.comb(self.decisions, k) * self.level**k * (1 - self.level) ** (self.decisions - k)
+            for k in range(min(self.false_claims, self.decisions + 1))
+        )
+        return self.false_claims == 0 or 1 - fewer >= _IMPOSSIBLE
+
+    @property
+    def alarm(self) -> str:
+        """One sentence for people when `possible` is False, else ""."""
+        if self.possible:
+            return ""
+        return (
+            f"{self.false_claims} of {self.decisions} comparisons of a program with itself claimed a difference, which chance does not "
+            "explain: this machine's numbers are not to be believed, and nothing of this run is posted"
+        )
 
 
 class Environment(Record):

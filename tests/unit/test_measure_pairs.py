@@ -42,11 +42,3 @@ def test_smallest_effect_grows_with_scatter() -> None:
     assert effects == sorted(effects)
     assert 0.02 < effects[0] < 0.04
     assert pairs.smallest_effect(0.01, 0.01, 6) is None
-
-
-def test_canaries_that_cannot_be_chance_stop_publication() -> None:
-    assert pairs.canaries_possible(0, 0, 0.01)
-    assert pairs.canaries_possible(20, 0, 0.01)
-    assert pairs.canaries_possible(20, 1, 0.01)
-    assert not pairs.canaries_possible(20, 5, 0.01)
-    assert not pairs.canaries_possible(3, 3, 0.01)

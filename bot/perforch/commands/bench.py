@@ -287,7 +287,7 @@ def _document(
         "peak_memory": _measurement(found.peak_memory, None) if found.peak_memory else None,
         "samples": [asdict(pair) for pair in found.pairs],
         "instructions": found.instructions,
-        "canaries": {"decisions": int(control is not None), "false_claims": int(false_claim)},
+        "canaries": {"decisions": int(control is not None), "false_claims": int(false_claim), "level": 0.02},
         "environment": environment.model_dump(mode="json"),
         "notes": list(found.notes),
         "seconds": found.seconds,

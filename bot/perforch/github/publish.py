@@ -74,7 +74,7 @@ def publish(
         raise UsageError(message, hint="The artifact does not belong to this run; nothing was posted.")
     report = Report()
     pull = client.get(f"pulls/{task.pull}")
-    reason = _silent(pull, task)
+    reason = _silent(pull, task) or result.canaries.alarm
     if reason:
         report.remarks.append(reason)
         return report

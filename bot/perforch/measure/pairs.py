@@ -36,19 +36,6 @@ def is_canary(source: random.Random) -> bool:
     return source.randrange(CANARY_SHARE) == 0
 
 
-def canaries_possible(decisions: int, false_claims: int, alpha: float) -> bool:
-    """Whether so many claims among comparisons of a side with itself are possible at the stated level.
-
-    False when chance alone would give as many in less than one case of a thousand (binomial, both directions of a claim count).
-    """
-    level = min(2 * alpha, 1.0)
-    fewer = sum(
-        math.comb(decisions, k) * level**k * (1 - level) ** (decisions - k)
-        for k in range(min(false_claims, decisions + 1))
-    )
-    return 1 - fewer >= 0.001 or false_claims == 0
-
-
 def affordable(seconds: float, pair_seconds: float, most: int) -> int:
     """Pairs that fit into `seconds`, at most `most`, at least 1."""
     return max(1, min(most, int(seconds / max(pair_seconds, 1e-6))))

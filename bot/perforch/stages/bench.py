@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from perforch.measure.compare import compare
 from perforch.measure.model import Decision
-from perforch.measure.pairs import seed_env
+from perforch.measure.pairs import CANARY_SHARE, seed_env
 from perforch.result import Canaries, Measurement, Metric
 from perforch.workloads.model import REPORTING
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 # A candidate is screened at a looser level; only the fresh pairs of its confirmation, at the full level split over all
 # rows, can make a claim, so screening cannot raise the false-positive rate of what is posted.
 SCREENING_LEVEL = 0.05
-CANARY_EVERY = 20  # one decision in twenty compares a side with itself
 
 
 class Trial(BaseModel):
@@ -83,8 +82,9 @@ class Bench:
         self._journal = journal
         self._rows = max(1, rows)
         self._turn = asyncio.Lock()
-        self._decisions = 0
-        self.canaries = Canaries()
+        # Where in the first twenty the first one comes is chance, the same after the run was killed: short runs have their share too.
+        self._decisions = int(journal.token, 16) % CANARY_SHARE
+        self.canaries = Canaries(level=min(2 * acceptance.max_false_positive / self._rows, 1.0))
 
     async def compare(
         self,
@@ -110,7 +110,7 @@ class Bench:
             else:
                 trial = TRIAL.validate_python(known)
             self._decisions += 1
-            if self._decisions % CANARY_EVERY == 0:
+            if self._decisions % CANARY_SHARE == 0:
                 await self._canary(f"{key}/canary", before)
             return trial
 
@@ -120,9 +120,11 @@ class Bench:
             comparison = await asyncio.to_thread(self._compare, side, side, confirm=True, canary=True)
             known = comparison.decision in {Decision.FASTER, Decision.SLOWER}
             self._journal.record(key, known)
-        self.canaries = Canaries(
-            decisions=self.canaries.decisions + 1, false_claims=self.canaries.false_claims + int(known)
-        )
+        counts = {
+            "decisions": self.canaries.decisions + 1,
+            "false_claims": self.canaries.false_claims + int(known),
+        }
+        self.canaries = self.canaries.model_copy(update=counts)
 
     def _run(self, before: TimedCommand, after: TimedCommand, confirm: bool, only_faster: bool) -> Trial:
         return _trial(self._compare(before, after, confirm=confirm, only_faster=only_faster), self._metric)

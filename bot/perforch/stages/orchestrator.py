@@ -137,6 +137,8 @@ def optimize(request: Request, sandbox: Sandbox, options: Options, say: Callable
             ]
             if not settings.models:
                 notes.append(KEY_HINT)
+            if run.bench.canaries.alarm:
+                notes.insert(0, run.bench.canaries.alarm)
             result = Result(
                 perforch=perforch.__version__,
                 repo=request.git.remote_slug(),
