@@ -86,13 +86,14 @@ class World:
         checkout = place / "checkout"
         subprocess.run(["git", "clone", "--quiet", "--branch", "main", self.fake.repo, checkout], check=True)
         path = checkout / ".github" / "workflows" / workflow
+        call(path)
         document = yaml.safe_load(path.read_text())
         if not wanted(document, event, payload):
             return Run({}, "", "")
         (place / "event.json").write_text(json.dumps(payload))
         (place / "artifacts").mkdir()
         (place / "home").mkdir()
-        with Doorbell(self.fake, permissions(document, fork=fork, without=without)) as bell:
+        with Doorbell(self.fake, permissions(path, fork=fork, without=without)) as bell:
             done = subprocess.run(
                 [*self._command(place, path, event, job, fork, bell.url), *pairs("--input", inputs or {})],
                 cwd=checkout,
@@ -183,13 +184,42 @@ def wanted(document: Mapping[Any, Any], event: str, payload: Mapping[str, Any]) 
     return types is None or payload.get("action") in types
 
 
+LEVELS = {"": 0, "read": 1, "write": 2}
+
+
+def call(path: Path) -> None:
+    """Let a workflow call our reusable ones from its own repository, since act would fetch them from GitHub."""
+    for name in re.findall(rf"uses: {OURS}/\.github/workflows/([\w.-]+)@", path.read_text()):
+        (path.parent / f"called-{name}").write_text((ROOT / ".github" / "workflows" / name).read_text())
+    text = re.sub(
+        rf"uses: {OURS}/\.github/workflows/([\w.-]+)@\S+",
+        r"uses: ./.github/workflows/called-\1",
+        path.read_text(),
+    )
+    path.write_text(text)
+
+
 def permissions(
-    document: Mapping[Any, Any], *, fork: bool = False, without: tuple[str, str] = ("", "")
+    path: Path,
+    *,
+    fork: bool = False,
+    without: tuple[str, str] = ("", ""),
+    most: Mapping[str, str] | None = None,
 ) -> dict[str, dict[str, str]]:
-    """What each job's token may do, in the fake's words."""
-    found = {}
+    """What each job's token may do, in the fake's words; those of called workflows included.
+
+    `most` is what the caller may hand on: GitHub refuses to start a workflow that asks for more.
+    """
+    document = yaml.safe_load(path.read_text())
+    found: dict[str, dict[str, str]] = {}
     for name, job in document["jobs"].items():
         rights = job.get("permissions", document.get("permissions", {}))
+        if most is not None:
+            missing = {scope for scope in rights if LEVELS[rights[scope]] > LEVELS[most.get(scope, "")]}
+            assert not missing, f"{path.name}: {name} asks for {missing}, which its caller does not have"
+        if "uses" in job:
+            found |= permissions(path.parents[2] / job["uses"], fork=fork, without=without, most=rights)
+            continue
         kept = {scope: level for scope, level in rights.items() if (name, scope) != without}
         found[name] = {
             scope.replace("-", "_"): "read" if fork and level == "write" else level
@@ -215,8 +245,9 @@ def read(output: str) -> Run:
             lines.append(line)
             continue
         if "jobResult" in entry:
-            known = jobs.get(entry["jobID"], "success")  # the shards of a matrix share an id
-            jobs[entry["jobID"]] = entry["jobResult"] if known == "success" else known
+            name = entry["jobID"].rpartition("/")[2]
+            known = jobs.get(name, "success")  # the shards of a matrix share an id
+            jobs[name] = entry["jobResult"] if known == "success" else known
         if entry.get("command") == "summary":
             summaries.append(entry.get("content", ""))
         lines.append(f"[{entry.get('jobID', '')}] {entry.get('msg', '').rstrip()}")
@@ -229,7 +260,10 @@ def pairs(flag: str, values: Mapping[str, str]) -> list[str]:
 
 def outside(home: Path) -> dict[str, str]:
     """What the runner's own environment holds: tools, and nothing of ours."""
-    return {"PATH": os.environ["PATH"], "HOME": str(home), "GIT_CONFIG_NOSYSTEM": "1"}
+    tools = {
+        name: os.environ[name] for name in ("PYENV_ROOT", "RUSTUP_HOME", "CARGO_HOME") if name in os.environ
+    }
+    return {"PATH": os.environ["PATH"], "HOME": str(home), "GIT_CONFIG_NOSYSTEM": "1", **tools}
 
 
 def commit_workflows(fake: Fake, files: Mapping[str, str] | None = None) -> None:

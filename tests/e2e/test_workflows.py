@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from act import World, commit_workflows
+from events import commit, pushed, said
 from github_fake import REPO, Fake, Server, git
 
 from perforch.llm.replay import ReplayServer
@@ -27,15 +28,6 @@ def test_double():
     assert double([1, 2]) == [2, 4]
 """
 RIGHT = "```python\ndef double(items):\n    return [2 * item for item in items]\n```\n"
-
-
-def commit(repo: Path, files: dict[str, str], message: str) -> str:
-    for name, text in files.items():
-        (repo / name).parent.mkdir(parents=True, exist_ok=True)
-        (repo / name).write_text(text)
-    git(repo, "add", "-A")
-    git(repo, "commit", "--quiet", "--allow-empty", "-m", message)
-    return git(repo, "rev-parse", "HEAD")
 
 
 @pytest.fixture
@@ -71,46 +63,6 @@ def world(tmp_path: Path, models: ReplayServer) -> Iterator[World]:
     server.close()
     shutil.rmtree(tmp_path / "repo")
     assert not fake.problems
-
-
-def user(login: str = "dev", number: int = 2) -> dict[str, Any]:
-    return {"login": login, "id": number, "type": "User"}
-
-
-def pushed(fake: Fake, action: str = "opened") -> dict[str, Any]:
-    """The event of a push to the pull request."""
-    home = "stranger/rows" if fake.fork else REPO
-    pull = {
-        "number": fake.pull, "state": "open", "draft": False, "locked": False, "user": user(), "labels": [],
-        "head": {"sha": fake.head, "ref": "topic", "repo": {"full_name": home}},
-        "base": {"sha": fake.base, "ref": "main", "repo": {"full_name": REPO}},
-    }  # fmt: skip
-    repository = {"full_name": REPO, "default_branch": "main"}
-    return {
-        "action": action,
-        "number": fake.pull,
-        "pull_request": pull,
-        "repository": repository,
-        "sender": user(),
-    }
-
-
-def said(fake: Fake, body: str, login: str = "maintainer") -> dict[str, Any]:
-    """The event of a comment on the pull request."""
-    author = user(login, 1)
-    return {
-        "action": "created",
-        "comment": {"id": 55, "body": body, "user": author},
-        "issue": {
-            "number": fake.pull,
-            "state": "open",
-            "locked": False,
-            "pull_request": {},
-            "user": user(),
-        },
-        "repository": {"full_name": REPO, "default_branch": "main"},
-        "sender": author,
-    }
 
 
 def test_a_pull_request_gets_a_comment_and_a_review_and_a_push_edits_and_repeats_nothing(
@@ -182,3 +134,40 @@ def test_a_head_that_moves_after_the_gate_is_refused(world: World, models: Repla
     assert done.jobs["optimize"] == "failure"
     assert "the head of pull request 7 is" in done.log
     assert not models.log + fake.comments + fake.reviews
+
+
+CALLER = """\
+name: perforch
+on: {pull_request: {types: [opened, synchronize, reopened, ready_for_review]}}
+permissions: {}
+jobs:
+  perforch:
+    permissions: {contents: read, pull-requests: write}
+    uses: perforch/perforch/.github/workflows/perforch.yml@e5259d4ca610193d9ecb54163b3906b28e985dbf # v0.1.0
+    with: {fork-runner: hosted}
+    secrets:
+      OPENAI_API_KEY: ${{ secrets.OPENAI_API_KEY }}
+"""
+
+
+def test_a_fork_is_left_alone_and_the_summary_says_how_to_ask(world: World, models: ReplayServer) -> None:
+    fake = world.fake
+    fake.fork = True
+    done = world.run("perforch.yml", "pull_request", pushed(fake), fork=True)
+    assert done.jobs == {"gate": "success"}, done.log
+    assert f"/perforch optimize {fake.head}" in done.summary
+    assert not models.log + fake.log
+
+
+def test_a_fork_with_a_runner_of_its_own_is_measured_without_secrets_and_published_nowhere(
+    world: World, models: ReplayServer
+) -> None:
+    fake = world.fake
+    fake.fork = True
+    git(fake.repo, "switch", "--quiet", "main")
+    commit_workflows(fake, {"caller.yml": CALLER})
+    done = world.run("caller.yml", "pull_request", pushed(fake), fork=True)
+    assert done.green, done.log
+    assert set(done.jobs) == {"gate", "optimize", "publish"}
+    assert "double" in done.summary
+    assert not models.log + fake.comments + fake.reviews + fake.reactions

@@ -6,14 +6,25 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
+from perforch import settings
+from perforch.commands.gate import gate
 from perforch.commands.optimize import optimize
+from perforch.commands.profile import profile
+from perforch.commands.proposing import compare, propose
 from perforch.commands.publish import publish
+from perforch.github import gate as gate_decision
 from perforch.github import workflow
+from perforch.rankings import store
+from perforch.result import Metric, Stage
+from perforch.settings import Settings
+
+if TYPE_CHECKING:
+    import click
 
 ROOT = Path(__file__).parents[2]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
@@ -51,22 +62,59 @@ def test_rights_are_given_by_job_and_explained(path: Path) -> None:
 
 
 def test_inputs_are_those_of_the_command_line() -> None:
-    optimizing = {parameter.name for parameter in optimize.params} - {"repo", "as_json", "help"}
-    publishing = {parameter.name for parameter in publish.params} - {"file", "as_json", "help"}
+    def names(command: click.Command) -> set[str]:
+        return {parameter.name or "" for parameter in command.params} - {"as_json", "help"}
+
     inputs = {name.replace("-", "_") for name in ACTION["inputs"]}
-    assert optimizing | publishing <= inputs
-    others = {
-        "command",
-        "github_token",
-        "result",
-        "suite",
-        "data",
-        "anthropic_api_key",
-        "openai_api_key",
-        "gemini_api_key",
-        "perforch_api_key",
+    renamed = {
+        "file": "result", "suite_name": "suite", "limit": "problems", "place": "rankings", "revision": "head",
+    }  # fmt: skip
+    profiling = {renamed.get(name, name) for name in names(profile)} - {
+        "names",
+        "plan",
+        "timings",
+        "day",
+        "jobs",
     }
-    assert inputs - optimizing - publishing == others
+    merging = {renamed.get(name, name) for name in names(compare) | names(propose)} - {
+        "before",
+        "after",
+        "changed",
+        "summary",
+    }
+    publishing = {"result" if name == "file" else name for name in names(publish)}
+    gating = names(gate) - {"name", "payload", "recheck"}
+    wanted = (names(optimize) - {"repo"}) | publishing | profiling | merging | gating
+    keys = {f"{name.lower()}_api_key" for name in ("anthropic", "openai", "gemini", "perforch")}
+    assert inputs - {"command", "github_token"} == wanted | keys
+
+
+def test_choices_and_defaults_are_those_of_the_settings() -> None:
+    inputs = ACTION["inputs"]
+    for name, values in (
+        ("metric", Metric),
+        ("stage", Stage),
+    ):
+        words = set(re.findall(r"[a-z-]+", inputs[name]["description"]))
+        assert {value.value for value in values} <= words
+    assert inputs["limit"]["default"] == str(Settings().max_suggestions)
+    assert inputs["config"]["description"].startswith(
+        f"Configuration file; {settings.PATH} of the base branch"
+    )
+    assert inputs["rankings"]["default"] == store.USER_DIRECTORY
+    keys = {name.upper().replace("-", "_") for name in inputs if name.endswith("api-key")}
+    assert set(workflow.KEYS.values()) | {"PERFORCH_API_KEY"} == keys
+
+
+def test_outputs_are_written_by_the_steps_that_are_named() -> None:
+    steps = {step["id"]: step for step in ACTION["runs"]["steps"] if "id" in step}
+    decided = {"head-sha", *gate_decision.ignore("").outputs()}
+    for name, output in ACTION["outputs"].items():
+        for step, field in re.findall(r"steps\.(\w+)\.outputs\.([\w-]+)", output["value"]):
+            assert field == name
+            script = steps[step]["run"]
+            written = decided if step == "gate" else {"head-sha", "comment-url", "pull-request-url"}
+            assert f'echo "{field}=' in script or field in written
 
 
 def test_every_input_is_used_and_nothing_else() -> None:
@@ -144,8 +192,6 @@ def test_init(tmp_path: Path) -> None:
     assert "go" in done.stdout
     assert "trunk" in done.stdout
     assert all(f"{number}. " in done.stdout for number in (1, 2, 3))
-    from perforch import settings
-
     assert (
         settings.parse((tmp_path / ".github" / "perforch.yml").read_bytes()).models[0].provider == "anthropic"
     )

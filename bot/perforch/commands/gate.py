@@ -23,8 +23,16 @@ from perforch.commands import terminal
     "--recheck", metavar="SHA", help="Only check that the pull request's head is still this commit."
 )
 @click.option("--pull-request", type=int, help="With --recheck: number of the pull request.")
+@click.option(
+    "--forks",
+    is_flag=True,
+    envvar="PERFORCH_FORKS",
+    help="Let pull requests from forks through: there is a runner for them, and it is given no secret.",
+)
 @terminal.json_option
-def gate(name: str, payload: Path, recheck: str | None, pull_request: int | None, as_json: bool) -> int:
+def gate(
+    name: str, payload: Path, recheck: str | None, pull_request: int | None, forks: bool, as_json: bool
+) -> int:
     """Decide what an event asks for and who asks it; write the decision to GITHUB_OUTPUT.
 
     Anything that is not meant for perforch is ignored with one line and exit code 0.
@@ -50,9 +58,9 @@ def gate(name: str, payload: Path, recheck: str | None, pull_request: int | None
     else:
         client = context.client(os.environ)
         click.get_current_context().call_on_close(client.close)
-        entrance = door.Door(client)
+        entrance = door.Door(client, forks)
         decision = entrance.decide(event)
-        reply = entrance.act(decision)
+        reply = entrance.act(decision) or decision.note
         if reply:
             context.summarise(os.environ, reply)
     outputs = decision.outputs()

@@ -24,10 +24,21 @@ BRANCH = "perforch/rankings"
 @click.option("--after", type=click.Path(path_type=Path, file_okay=False), required=True)
 @click.option("--config", type=click.Path(path_type=Path), help="Rank the models of this configuration.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Markdown file to write.")
+@click.option(
+    "--changed",
+    type=click.Path(path_type=Path),
+    help="Directory that gets a copy of every file that differs.",
+)
 @terminal.json_option
-def compare(before: Path, after: Path, config: Path | None, out: Path | None, as_json: bool) -> int:
-    """Say what the evidence in AFTER changes in the orders that BEFORE gives; the shipped evidence counts in both."""
+def compare(
+    before: Path, after: Path, config: Path | None, out: Path | None, changed: Path | None, as_json: bool
+) -> int:
+    """Say what the evidence in --after changes in the orders that --before gives; the shipped evidence counts in both.
+
+    The text also goes to the job summary.
+    """
     from perforch import assets
+    from perforch.github import context
     from perforch.rankings import changes, store, summary
 
     shipped = assets.directory("rankings")
@@ -40,6 +51,13 @@ def compare(before: Path, after: Path, config: Path | None, out: Path | None, as
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)
         store.replace(out, text + "\n")
+    for file in store.files(after) if changed is not None else ():
+        assert changed is not None
+        name = file.relative_to(after)
+        if not (before / name).is_file() or (before / name).read_bytes() != file.read_bytes():
+            (changed / name).parent.mkdir(parents=True, exist_ok=True)
+            (changed / name).write_bytes(file.read_bytes())
+    context.summarise(os.environ, text)
     document = asdict(found) | {"moved": len(found.moved)}
     terminal.emit(document, as_json=as_json, human=lambda console: console.print(text))
     return 0
@@ -99,7 +117,6 @@ def propose(evidence: Path, place: str, summary: Path, base: str, revision: str,
     except OSError as error:
         message = f"{summary} cannot be read: {error.strerror}"
         raise UsageError(message) from error
-    context.summarise(os.environ, text)
     found: dict[str, bytes | None] = {}
     for file in store.files(evidence):
         read(file)

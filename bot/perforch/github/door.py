@@ -28,20 +28,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """One event at the door of one repository."""
+    """One event at the door of one repository; `forks`: see `gate.decide_pull`."""
 
     client: Client
+    forks: bool = False
 
     def decide(self, event: PullRequestEvent | CommentEvent | str) -> Decision:
         """Ask GitHub as little as the event allows; strangers and other people's comments cost nothing."""
         if isinstance(event, str):
             return gate.ignore(event)
         if isinstance(event, PullRequestEvent):
-            first = gate.decide_pull(event, ["anything.py"])
+            first = gate.decide_pull(event, ["anything.py"], forks=self.forks)
             if first.kind is Kind.IGNORE:
                 return first
             files = self.client.pages(f"pulls/{event.pull_request.number}/files")
-            return gate.decide_pull(event, [str(file.get("filename", "")) for file in files])
+            paths = [str(file.get("filename", "")) for file in files]
+            return gate.decide_pull(event, paths, forks=self.forks)
         parsed = commands.parse(event.comment.body or "")
         reason = gate.addressed(event, parsed)
         if reason or parsed is None or event.comment.user is None:

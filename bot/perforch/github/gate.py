@@ -41,6 +41,7 @@ class Decision:
         kind: what to do.
         reason: one line for the log.
         reply: our own Markdown for the person, if any; holds nothing of what was typed.
+        note: our own Markdown for the job summary, where nobody asked and nothing is posted.
         pull: number of the pull request.
         head: 40-hex revision that every later job works on, and no other.
         base: name of the branch it goes to.
@@ -52,6 +53,7 @@ class Decision:
     kind: Kind
     reason: str
     reply: str = ""
+    note: str = ""
     pull: int = 0
     head: str = ""
     base: str = ""
@@ -88,8 +90,11 @@ def is_fork(pull: PullRequest, repository: str) -> bool:
     return pull.head.repo is None or pull.head.repo.full_name.lower() != repository.lower()
 
 
-def decide_pull(event: PullRequestEvent, paths: Iterable[str]) -> Decision:
-    """A push to a pull request. `paths` (the files it changes) are asked for only if all else holds."""
+def decide_pull(event: PullRequestEvent, paths: Iterable[str], *, forks: bool = False) -> Decision:
+    """A push to a pull request. `paths` (the files it changes) are asked for only if all else holds.
+
+    Pull requests from forks run only if `forks` says that there is a runner for them, apart from the pinned one.
+    """
     pull = event.pull_request
     if event.action not in ACTIONS:
         return ignore("this action of a pull request starts nothing")
@@ -97,8 +102,14 @@ def decide_pull(event: PullRequestEvent, paths: Iterable[str]) -> Decision:
         return ignore("the pull request is closed or locked")
     if pull.draft:
         return ignore("the pull request is a draft")
-    if is_fork(pull, event.repository.full_name):
-        return ignore("pull requests from forks are measured only when a maintainer asks with a command")
+    fork = is_fork(pull, event.repository.full_name)
+    if fork and not forks:
+        note = (
+            "perforch has not run: this pull request comes from a fork. A maintainer who has read the code at its head "
+            f"can have it measured with the comment `/perforch optimize {pull.head.sha}`."
+        )
+        reason = "pull requests from forks are measured only when a maintainer asks with a command"
+        return Decision(Kind.IGNORE, reason, note=note)
     if (pull.user and pull.user.type == "Bot") or (event.sender and event.sender.type == "Bot"):
         return ignore("a bot pushed it")
     if MUTE in {label.name for label in pull.labels}:
@@ -106,7 +117,7 @@ def decide_pull(event: PullRequestEvent, paths: Iterable[str]) -> Decision:
     if not any(PurePosixPath(path).suffix.lower() in SUFFIXES for path in paths):
         return ignore("no source file of a supported language changed")
     reason = "a pull request of this repository changed"
-    return Decision(Kind.RUN, reason, pull=pull.number, head=pull.head.sha, base=pull.base.ref)
+    return Decision(Kind.RUN, reason, pull=pull.number, head=pull.head.sha, base=pull.base.ref, fork=fork)
 
 
 def addressed(event: CommentEvent, parsed: Command | CommandError | None) -> str:
