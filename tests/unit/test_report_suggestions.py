@@ -6,15 +6,18 @@ from hypothesis import strategies as st
 from perforch.report.suggestions import apply, suggest
 from perforch.result import Suggestion
 
-LINE = st.sampled_from(["a", "b", "", "  c", "`x`", "```", "/x"])
+LINE = st.sampled_from(["a", "b", "", "  c", "\td é", "`x`", "```", "/x"])
 WHOLE = {"f": ((1, 1000),)}
 
 
-@given(st.lists(LINE, min_size=1, max_size=12), st.lists(LINE, min_size=1, max_size=12), st.data())
+ENDS = st.sampled_from([("\n", "\n"), ("", ""), ("\n", ""), ("", "\n")])
+
+
+@given(st.lists(LINE, min_size=1, max_size=12), st.lists(LINE, min_size=1, max_size=12), ENDS, st.data())
 def test_applied_suggestions_give_the_measured_file(
-    old: list[str], new: list[str], data: st.DataObject
+    old: list[str], new: list[str], ends: tuple[str, str], data: st.DataObject
 ) -> None:
-    before, after = "\n".join(old) + "\n", "\n".join(new) + "\n"
+    before, after = "\n".join(old) + ends[0], "\n".join(new) + ends[1]
     cuts = sorted(data.draw(st.sets(st.integers(1, len(old)), max_size=6)))
     hunks = tuple(zip(cuts[::2], cuts[1::2], strict=False))
     suggestions = suggest("f", before, after, hunks={"f": hunks})
@@ -54,6 +57,17 @@ def test_what_cannot_be_said_exactly_is_not_suggested() -> None:
         ("a\n", "a\n"),
     ]:
         assert suggest("f", old, new, hunks=WHOLE) == ()
+
+
+def test_a_last_line_without_its_newline_stays_as_it_is() -> None:
+    assert suggest("f", "a\nb\nc", "a\nx\nc", hunks=WHOLE) == (
+        Suggestion(path="f", start_line=2, end_line=2, body="x"),
+    )
+    assert suggest("f", "a\nb", "a\n\nb", hunks=WHOLE) == (
+        Suggestion(path="f", start_line=1, end_line=1, body="a\n"),
+    )
+    assert suggest("f", "a\nb", "a\nb\nc", hunks=WHOLE) == ()
+    assert suggest("f", "b", "\nb", hunks=WHOLE) == ()
 
 
 def test_outside_the_hunk_or_the_function_is_not_suggested() -> None:

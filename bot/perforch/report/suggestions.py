@@ -47,14 +47,16 @@ def suggest(
     if old == new or not _plain_text(old) or not _plain_text(new):
         return ()
     before, after = _lines(old), _lines(new)
-    if before is None or after is None:
-        return ()
     edits = _edits(before, after)
+    if not old.endswith("\n") and any(edit.end == len(before) for edit in edits):
+        return ()  # GitHub would end the last line
     if any(escape.deceptive(line) for edit in edits for line in edit.lines):
         return ()
     if span is not None and not all(_within(edit, span) for edit in edits):
         return ()
-    placed = _place(edits, before, hunks.get(path, ()))
+    # A body of one empty line is nothing to GitHub, so an edit may have to take a neighbour along: not the open end.
+    whole = len(before) - (not old.endswith("\n"))
+    placed = _place(edits, before[:whole], hunks.get(path, ()))
     suggestions = tuple(
         Suggestion(path=path, start_line=edit.start + 1, end_line=edit.end, body="\n".join(edit.lines))
         for edit in placed
@@ -87,11 +89,9 @@ def _plain_text(text: str) -> bool:
     return _LINE_BREAKERS.search(text) is None
 
 
-def _lines(text: str) -> list[str] | None:
-    """The lines of a file that ends with a newline; None if it does not: GitHub would add one."""
-    if not text.endswith("\n"):
-        return None
-    return text[:-1].split("\n")
+def _lines(text: str) -> list[str]:
+    """The lines of a file, the last of which may have no newline."""
+    return text.removesuffix("\n").split("\n")
 
 
 def _edits(before: list[str], after: list[str]) -> list[_Edit]:
