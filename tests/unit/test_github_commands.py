@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import random
 import time
+from collections import Counter
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from perforch.github import commands
 from perforch.github.commands import Command, CommandError, Verb, parse
 
 SHA = "0123456789abcdef0123456789abcdef01234567"
@@ -81,24 +83,44 @@ def test_a_hundred_thousand_bodies() -> None:
         "::",
         "/",
     ]
-    kinds = set()
+    kinds = Counter[type]()
     for _ in range(100_000):
         body = "".join(generator.choices(pieces, k=generator.randrange(9)))
         if generator.random() < 0.5:
             body = f"/perforch {body}"
-        kinds.add(type(parse(body)))
-    assert kinds == {Command, CommandError, type(None)}
+        parsed = parse(body)
+        kinds[type(parsed)] += 1
+        if isinstance(parsed, CommandError):
+            assert parsed.message.isascii()
+            assert "\n" not in parsed.message
+    assert kinds.total() == 100_000
+    assert set(kinds) == {Command, CommandError, type(None)}
+    assert min(kinds.values()) > 1000
 
 
-def test_time_grows_no_faster_than_the_length() -> None:
+SLOW = {
+    "empty lines": lambda n: "\n" * n + "/perforch optimize",
+    "spaces": lambda n: " " * n + "\n/perforch optimize",
+    "one long word": lambda n: "/perforch optimize " + "a" * n,
+    "almost a target": lambda n: "/perforch optimize " + "a/" * (n // 2) + ":" * 3,
+    "colons": lambda n: "/perforch optimize a::" + ":" * n,
+    "options": lambda n: "/perforch optimize " + "--metric=cpu " * (n // 13),
+    "carriage returns": lambda n: "\r" * n + "/perforch optimize",
+}
+
+
+@pytest.mark.parametrize("shape", SLOW)
+def test_time_grows_no_faster_than_the_length(shape: str) -> None:
     def cost(length: int) -> float:
-        best = float("inf")
-        body = "\n" * length + "/perforch optimize " + "a" * length
-        for _ in range(5):
+        best, body = float("inf"), SLOW[shape](length)
+        assert len(body) <= commands.MAX_BODY
+        for _ in range(7):
             start = time.process_time()
-            for _ in range(20):
+            for _ in range(40):
                 parse(body)
             best = min(best, time.process_time() - start)
         return best
 
-    assert cost(30_000) < 40 * max(cost(3_000), 1e-4)
+    costs = [cost(length) for length in (8_000, 16_000, 32_000, 64_000)]
+    # Eight times the length costs about eight times as much; a square would cost 64 times as much.
+    assert costs[-1] < 24 * max(costs[0], 1e-4)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import copy
 import gzip
 import json
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,14 +51,51 @@ def variants(document: Any, at: Any, depth: int = 0) -> Iterator[Any]:
         yield from variants(document, value, depth + 1)
 
 
-@pytest.mark.parametrize("name", ["pull_request", "issue_comment"])
-def test_variants(name: str) -> None:
-    count = 0
-    for payload in PAYLOADS[name][:3]:
-        for variant in variants(payload, payload):
-            ends_politely(name, json.dumps(variant).encode())
-            count += 1
-    assert count >= 350
+def made() -> dict[str, list[Any]]:
+    """What the real payloads lack: comments on pull requests by all sorts of people, forks, and a deleted fork."""
+    issues, pulls = copy.deepcopy((PAYLOADS["issue_comment"], PAYLOADS["pull_request"]))
+    for number, payload in enumerate(issues):
+        payload["issue"]["pull_request"] = {"url": "https://api.github.com/repos/o/r/pulls/1"}
+        payload["issue"]["state"], payload["action"] = "open", "created"
+        payload["comment"]["body"] = (
+            "/perforch optimize",
+            "/perforch optimise",
+            f"/perforch bench {'a' * 40}",
+        )[number % 3]
+        payload["comment"]["author_association"] = ("NONE", "CONTRIBUTOR", "MEMBER")[number % 3]
+        payload["sender"] = payload["comment"]["user"]
+    for number, payload in enumerate(pulls):
+        fork = payload["pull_request"]["head"]["repo"]
+        payload["pull_request"]["head"]["repo"] = (
+            None if number % 2 else fork and fork | {"full_name": "stranger/r"}
+        )
+        payload["action"] = "synchronize"
+    return {"issue_comment": issues, "pull_request": pulls}
+
+
+def test_variants() -> None:
+    """Every event that is read, real and made, with each field missing and each field null."""
+    counts = Counter[str]()
+    for source in (PAYLOADS, made()):
+        for name in ("pull_request", "issue_comment"):
+            for payload in source[name][:3]:
+                for variant in variants(payload, payload):
+                    ends_politely(name, json.dumps(variant).encode())
+                    counts[name] += 1
+    assert counts["pull_request"] > 700
+    assert counts["issue_comment"] > 700
+
+
+def test_what_was_made_means_something() -> None:
+    """A comment with a command gets as far as the question who may ask; a fork's push is left alone."""
+    for payload in made()["issue_comment"]:
+        event = events.read("issue_comment", json.dumps(payload).encode())
+        assert isinstance(event, events.CommentEvent)
+        assert gate.addressed(event, commands.parse(event.comment.body or "")) == ""
+    for payload in made()["pull_request"]:
+        event = events.read("pull_request", json.dumps(payload).encode())
+        assert isinstance(event, events.PullRequestEvent)
+        assert gate.decide_pull(event, ["a.py"]).kind is gate.Kind.IGNORE
 
 
 @pytest.mark.parametrize(
