@@ -70,6 +70,8 @@ class World:
         job: str = "",
         without: tuple[str, str] = ("", ""),
         inputs: Mapping[str, str] | None = None,
+        given: Mapping[str, Mapping[str, str]] | None = None,
+        artifacts: Mapping[str, Mapping[str, str]] | None = None,
     ) -> Run:
         """One event for one workflow of the default branch.
 
@@ -80,6 +82,8 @@ class World:
             job: stop after this job; all if empty.
             without: job and permission that is taken away.
             inputs: of a workflow_dispatch.
+            given: outputs of jobs that are taken as done; only the others run.
+            artifacts: files by path by name of the artifact, as the jobs that are taken as done would leave them.
         """
         self.number += 1
         place = self.folder / f"run{self.number}"
@@ -92,8 +96,16 @@ class World:
             return Run({}, "", "")
         (place / "event.json").write_text(json.dumps(payload))
         (place / "artifacts").mkdir()
+        for name, files in (artifacts or {}).items():
+            for file, text in files.items():
+                target = place / "artifacts" / name / file
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_text(text)
+        rights = permissions(path, fork=fork, without=without)
+        if given:
+            take_as_done(path, given)
         (place / "home").mkdir()
-        with Doorbell(self.fake, permissions(path, fork=fork, without=without)) as bell:
+        with Doorbell(self.fake, rights) as bell:
             done = subprocess.run(
                 [*self._command(place, path, event, job, fork, bell.url), *pairs("--input", inputs or {})],
                 cwd=checkout,
@@ -197,6 +209,19 @@ def call(path: Path) -> None:
         path.read_text(),
     )
     path.write_text(text)
+
+
+def take_as_done(path: Path, given: Mapping[str, Mapping[str, str]]) -> None:
+    """Replace jobs by ones that do nothing but have these outputs; all other jobs stay as they are."""
+    document = yaml.safe_load(path.read_text())
+    document["on"] = document.pop(True)
+    for name, outputs in given.items():
+        document["jobs"][name] = {
+            "runs-on": "ubuntu-24.04",
+            "outputs": {key: value.replace("${{", "") for key, value in outputs.items()},
+            "steps": [{"shell": "bash", "run": "true"}],
+        }
+    path.write_text(yaml.safe_dump(document, sort_keys=False, width=1000))
 
 
 def permissions(
