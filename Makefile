@@ -7,6 +7,10 @@ SHELL := /bin/bash
 UV = "$$(./runner-config/bootstrap-uv.sh)"
 RUN = $(UV) run --locked --no-sync
 WORKERS ?= auto
+# uv brings certificate authorities of its own; the machine's are those that its owner trusts.
+ifneq ($(wildcard /etc/ssl/certs/ca-certificates.crt),)
+export SSL_CERT_FILE ?= /etc/ssl/certs/ca-certificates.crt
+endif
 
 .PHONY: help
 help: ## List the targets
