@@ -292,7 +292,7 @@ HOGS: dict[str, tuple[str, set[str], dict[str, float]]] = {
     ),
     "memory of many": (
         "import os, time\nfor _ in range(20):\n  if os.fork() == 0:\n    x = bytearray(60 << 20)\n    for i in range(0, len(x), 4096): x[i] = 1\n"
-        "    time.sleep(20); os._exit(0)\ntime.sleep(15); print('all of it')",
+        "    time.sleep(20); os._exit(0)\ntime.sleep(4); print('all of it')",
         {"memory", ""},
         {},
     ),
@@ -359,6 +359,16 @@ def test_contained(limited: Bubblewrap, tmp_path: Path, name: str) -> None:
     assert works(limited)
     assert sum(path.stat().st_blocks * 512 for path in tmp_path.rglob("*")) <= 65 << 20
     assert not list(Path.cwd().glob("core*"))
+
+
+def test_the_disk_of_the_host_is_not_filled(limited: Bubblewrap, tmp_path: Path) -> None:
+    """Each file may be as large as allowed; all of them together may not."""
+    script = "n = 0\nwhile n < 400:\n  with open(f'/out/{n // 10}', 'ab') as f: f.write(b'x' * (10 << 20))\n  n += 1\nprint('all of it')"
+    done = limited.run(python(script, tmp_path, limits=Limits(wall_seconds=60, disk_bytes=100 << 20)))
+    used = sum(path.stat().st_size for path in tmp_path.rglob("*"))
+    cleaning.remove(tmp_path)
+    assert done.stopped == "disk"
+    assert used < 4000 << 20
 
 
 DAEMON = """

@@ -45,7 +45,7 @@ def test_without_bubblewrap_nothing_runs(public: Path, tmp_path: Path, command: 
     tools = public / "bin"
     tools.mkdir()
     arguments = (
-        ("--pairs", "4")
+        ("--pairs", "4", "--command", "true")
         if command == "doctor"
         else ("--repo", str(pairs(tmp_path / "repository").path), "--base", "main")
     )

@@ -120,6 +120,7 @@ class Bubblewrap:
                     limits=command.limits,
                     pass_fds=passed,
                     watch_memory=group is None,
+                    writable=[mount.source for mount in command.mounts if mount.writable],
                     orphan=first,
                 )
             status = failures.read_status(said)

@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import os
 import selectors
+import signal
 import subprocess
 import time
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 _CHUNK = 1 << 16
 _LOOK_SECONDS = 0.1  # between two looks at the memory of the tree, where the kernel does not bound it
+_DISK_SECONDS = 0.25
+_SPARED_BYTES = 256 * 1024**2  # others need some room too, our own journal for one
+_SPARED_FILES = 1000
 _DYING_SECONDS = 10.0
 
 
@@ -89,6 +93,7 @@ def run(
     limits: Limits,
     pass_fds: Sequence[int] = (),
     watch_memory: bool = False,
+    writable: Sequence[Path] = (),
     orphan: Callable[[], int | None] = lambda: None,
 ) -> Ended:
     """Start `argv` and see it to its end; what outlives a limit is killed with its namespace.
@@ -97,6 +102,7 @@ def run(
         orphan: asked at the end for the pid of a descendant that the launcher left behind (bubblewrap exits before the first
             process of its namespace does); it is waited for, and its CPU time counts.
         watch_memory: sum the resident memory of the tree and end it above the limit, where the kernel does not.
+        writable: folders of the host that it may fill; it is ended before their file systems are full.
     """
     began = time.monotonic()
     _become_subreaper()
@@ -112,15 +118,20 @@ def run(
     assert process.stdout is not None
     assert process.stderr is not None
     output = _Output(process.pid, (process.stdout, process.stderr), limits.output_bytes)
-    stopped = _watch(
-        process.pid, output, began + limits.wall_seconds, limits.memory_bytes if watch_memory else None
-    )
+    watches = []
+    if watch_memory:
+        watches.append(_Watch("memory", _LOOK_SECONDS, lambda: resident(process.pid) > limits.memory_bytes))
+    if writable:
+        watches.append(_Watch("disk", _DISK_SECONDS, _Disks(writable, limits.disk_bytes).too_full))
+    stopped = _watch(output, began + limits.wall_seconds, watches)
     spent = 0.0
     if stopped:
         spent = cpu_seconds(
             process.pid
         )  # nobody waits for what dies with a namespace: the kernel forgets its time
-        process.kill()
+        os.kill(
+            process.pid, signal.SIGKILL
+        )  # Popen.kill would wait for one that has just ended, and its usage would be lost
         gone = time.monotonic() + _DYING_SECONDS
         # The namespace dies with its monitor; its pipes close when the last of it is gone.
         while (output.open or not output.ended) and time.monotonic() < gone:
@@ -147,17 +158,48 @@ def _become_subreaper() -> None:
     ctypes.CDLL(None, use_errno=True).prctl(36, 1, 0, 0, 0)
 
 
-def _watch(pid: int, output: _Output, deadline: float, memory: int | None) -> str:
-    look = time.monotonic()
+@dataclass(slots=True)
+class _Watch:
+    """Something to look at every so many seconds; `name` is what the run is stopped for."""
+
+    name: str
+    every: float
+    broken: Callable[[], bool]
+    next: float = 0.0
+
+
+class _Disks:
+    """Free space and inodes of the file systems under some folders."""
+
+    def __init__(self, folders: Sequence[Path], most: int) -> None:
+        self._folders = {folder.stat().st_dev: folder for folder in folders}
+        self._least = {device: max(_free(folder)[0] - most, 0) for device, folder in self._folders.items()}
+
+    def too_full(self) -> bool:
+        for device, folder in self._folders.items():
+            space, files = _free(folder)
+            if space < max(self._least[device], _SPARED_BYTES) or files < _SPARED_FILES:
+                return True
+        return False
+
+
+def _free(folder: Path) -> tuple[int, int]:
+    """Bytes and inodes; a file system without a fixed number of inodes says 0 of 0, which is plenty."""
+    found = os.statvfs(folder)
+    return found.f_bavail * found.f_frsize, found.f_favail if found.f_files else _SPARED_FILES
+
+
+def _watch(output: _Output, deadline: float, watches: Sequence[_Watch]) -> str:
     while output.open or not output.ended:
         now = time.monotonic()
         if now >= deadline:
             return "timeout"
-        if memory is not None and now >= look:
-            look = now + _LOOK_SECONDS
-            if resident(pid) > memory:
-                return "memory"
-        until = deadline if memory is None else min(deadline, look)
+        for one in watches:
+            if now >= one.next:
+                one.next = now + one.every
+                if one.broken():
+                    return one.name
+        until = min([deadline, *(one.next for one in watches)])
         if output.ended:
             # What a dead monitor's namespace still holds open goes within moments.
             deadline = until = min(deadline, now + _DYING_SECONDS)

@@ -29,6 +29,7 @@ class Limits:
     file_bytes: int = 1024**3
     output_bytes: int = 4 * 1024**2  # of stdout and stderr together; more ends the command
     temp_bytes: int = 512 * 1024**2
+    disk_bytes: int = 16 * 1024**3  # by which the free space under its writable mounts may shrink meanwhile
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ class Completed:
 
     Attributes:
         returncode: exit status of the program; 128 + signal number when a signal ended it, as a shell says it.
-        stopped: why the sandbox ended it: "" (it ended by itself), "timeout", "memory", "output".
+        stopped: why the sandbox ended it: "" (it ended by itself), "timeout", "memory", "output", "disk".
         cpu_seconds: user + system time of the whole tree, launcher included.
     """
 

@@ -15,7 +15,9 @@ from perforch.changes.find import find
 from perforch.changes.hunks import hunks
 from perforch.errors import PerforchError, SandboxUnavailableError, ToolMissingError
 from perforch.result import Outcome, Result, Skipped, Stage, Verdict
+from perforch.sandbox import reader
 from perforch.sandbox.toolchains import versions
+from perforch.stages import owned
 from perforch.stages.asking import Asking
 from perforch.stages.baselines import Baselines
 from perforch.stages.bench import Bench
@@ -120,7 +122,7 @@ def optimize(request: Request, sandbox: Sandbox, options: Options, say: Callable
             request.out,
             run=journal.token,
             functions=len(chosen),
-            repository=request.git.root,
+            repository=owned.evidence(request.git, request.base, request.out / "evidence"),
             environment=request.keyring,
         ) as asking:
             workspace = Workspace.fresh(request.out / "work")
@@ -250,7 +252,7 @@ class _Run:
         found = await context.work(
             exercise, self._sandbox, context.settings, context.head, function, options=self._options
         )
-        file = (context.head.source / function.path).read_bytes()
+        file = reader.load(context.head.source, function.path)
         standard = await baselines.of(found)
         found = available(found, standard.report, function)
         version = Version(context.head, function, file, standard)

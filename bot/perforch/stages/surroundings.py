@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from perforch.languages import syntax
+from perforch.sandbox import reader
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,13 +44,9 @@ def tests_text(root: Path, tests: Sequence[str], function: Function) -> str:
         relative = path.relative_to(root)
         if any(part.startswith(".") or part in _LEFT_OUT for part in relative.parts):
             continue
-        if (
-            not path.is_file()
-            or path.is_symlink()
-            or syntax.language_of(relative.as_posix()) != function.language
-        ):
+        if syntax.language_of(relative.as_posix()) != function.language:
             continue
-        data = path.read_bytes()[:1_000_000]
+        data = reader.read(root, relative) or b""
         if function.simple_name.encode() not in data:
             continue
         for test in syntax.test_functions(function.language, data):

@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import shutil
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from perforch.changes.checkout import checkout
+from perforch.sandbox import cleaning
 from perforch.workloads.model import Tree
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from perforch.changes.git import Git
 
@@ -74,9 +75,5 @@ def _link(source: str, target: str) -> str:
 
 
 def remove(path: Path) -> None:
-    """Delete a directory tree, read-only folders (such as Go's module cache) included."""
-    if not path.exists():
-        return
-    for directory, _, _ in os.walk(path):
-        Path(directory).chmod(0o700)
-    shutil.rmtree(path)
+    """Delete a directory tree, read-only folders (such as Go's module cache) included, whatever programs have left there."""
+    cleaning.remove(path)

@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from perforch.errors import ToolMissingError
+from perforch.sandbox import cleaning
 from perforch.sandbox.spec import OUTPUT, SOURCE, Command, Mount
 from perforch.workloads import builds, cpp_fetched, cpp_project, cpp_record, cpp_report, trees
 from perforch.workloads.cpp_project import Build, Program
@@ -172,7 +173,11 @@ def _go_on(first: Place, place: Place) -> None:
     made, target = first.output / "build", place.output / "build"
     if target.exists() or made.is_symlink() or not made.is_dir():
         return
-    shutil.copytree(made, target, symlinks=True)
+    try:
+        shutil.copytree(made, target, symlinks=True)
+    except OSError:  # a pipe, a socket or something else that is no result of a build
+        cleaning.remove(target)
+        return
     theirs = {path.relative_to(first.source): path for path in trees.files(first.source)}
     now = time.time()
     for path in trees.files(place.source):

@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from perforch.sandbox import cleaning
 from perforch.sandbox.spec import OUTPUT, Command, Limits, Mount
 
 if TYPE_CHECKING:
@@ -66,12 +67,12 @@ def compiled(
         )
     )
     if done.stopped:
-        shutil.rmtree(draft, ignore_errors=True)
+        cleaning.remove(draft)
         return None
     try:
         draft.rename(target)
     except OSError:  # another run was faster
-        shutil.rmtree(draft, ignore_errors=True)
+        cleaning.remove(draft)
     return target
 
 

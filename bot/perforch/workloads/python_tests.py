@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from perforch.languages import syntax
 from perforch.result import Language
+from perforch.sandbox import reader
 from perforch.workloads import trees
 from perforch.workloads.naming import callers, is_generic, naming, stem
 
@@ -61,10 +62,7 @@ def test_files(tree: Tree, root: str) -> dict[str, bytes]:
 
 def read(path: Path) -> bytes:
     """A file of the tree; empty when it is not a plain file."""
-    try:
-        return path.read_bytes() if path.is_file() and not path.is_symlink() else b""
-    except OSError:
-        return b""
+    return reader.read(path.parent, path.name) or b""
 
 
 def _means(source: bytes, names: set[str], path: str) -> bool:

@@ -8,6 +8,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from perforch.sandbox import cleaning
 from perforch.sandbox.spec import OUTPUT, SOURCE, Mount
 
 if TYPE_CHECKING:
@@ -63,9 +64,7 @@ def copied(tree: Tree, name: str) -> Path:
         signature = _signature(tree.source)
         if _signatures.get(place) != signature or not place.is_dir():
             # A copy that a build has written to is thrown away whole: writing into it could follow its links.
-            if place.is_symlink():
-                place.unlink()
-            shutil.rmtree(place, ignore_errors=True)
+            cleaning.remove(place)
             shutil.copytree(tree.source, place, symlinks=True, ignore=_ignored)
             _signatures[place] = signature
     return place
