@@ -11,9 +11,11 @@ from perforch.changes.function import Function
 from perforch.measure.instructions import VALGRIND, parse_valgrind
 from perforch.result import Language
 from perforch.sandbox import open_sandbox
-from perforch.workloads.model import REPORTING, Tree
+from perforch.settings import LanguageSettings
+from perforch.workloads.model import REPORTING, Exercise, Tree
 from perforch.workloads.options import Options
 from perforch.workloads.rust import RustRunner, discover
+from perforch.workloads.unavailable import available
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -194,3 +196,115 @@ def test_a_wrapper_sees_the_program_and_not_the_shell_alone(sandbox: Sandbox, tm
     assert before is not None
     assert after is not None
     assert before > 2 * after
+
+
+def test_what_is_not_on_this_machine_is_said_in_one_sentence(sandbox: Sandbox, tmp_path: Path) -> None:
+    head = tree(tmp_path / "head", SLOW)
+    with (head.source / "Cargo.toml").open("a") as file:
+        file.write('\n[dev-dependencies]\nno-such-crate-anywhere = "1"\n')
+    runner = found(sandbox, head)
+    named = runner.tests_naming(head, function("repeats"))
+    gone = available(Exercise(runner, named), runner.test(head), function("repeats"))
+    assert gone.runner is None
+    assert "no-such-crate-anywhere is not on this machine" in gone.reason
+    assert "cargo fetch" in gone.reason
+    newer = tree(tmp_path / "newer", SLOW)
+    manifest = (newer.source / "Cargo.toml").read_text()
+    (newer.source / "Cargo.toml").write_text(manifest + 'rust-version = "1.999"\n')
+    assert "newer Rust" in found(sandbox, newer).test(newer).unavailable[""]
+
+
+def test_workspaces_path_dependencies_and_vendored_crates(sandbox: Sandbox, tmp_path: Path) -> None:
+    head = planted(
+        tmp_path / "head",
+        {
+            "Cargo.toml": '[workspace]\nmembers = ["core", "app"]\n',
+            "core/Cargo.toml": MANIFEST,
+            "core/src/lib.rs": LIB.replace("BODY", SLOW),
+            "app/Cargo.toml": '[package]\nname = "app"\nversion = "0.1.0"\nedition = "2021"\n\n[dependencies]\n'
+            'stock-room = { path = "../core" }\nsmall = "1"\n',
+            "app/src/main.rs": "mod twice;\nfn main() { println!(\"{}\", twice::twice(&[1, 1])); }\n",
+            "app/src/lib.rs": "pub fn one() -> usize { small::one() }\n",
+            "app/src/twice.rs": "pub fn twice(v: &[u32]) -> usize { 2 * stock_room::repeats(v) }\n"
+            "#[cfg(test)]\nmod tests {\n    #[test]\n    fn doubled() { assert_eq!(super::twice(&[1, 1]), 2); }\n}\n",
+            "app/tests/one.rs": "#[test]\nfn is_one() { assert_eq!(app::one(), 1); }\n",
+            ".cargo/config.toml": '[source.crates-io]\nreplace-with = "vendored"\n\n[source.vendored]\ndirectory = "vendor"\n',
+            "vendor/small/Cargo.toml": '[package]\nname = "small"\nversion = "1.0.0"\nedition = "2021"\n',
+            "vendor/small/src/lib.rs": "pub fn one() -> usize { 1 }\n",
+            "vendor/small/.cargo-checksum.json": '{"files":{},"package":null}',
+        },
+    )  # fmt: skip
+    for path, name, tests in (
+        ("core/src/lib.rs", "repeats", {"stock_room::tests::small", "stock_room::tests::large"}),
+        ("app/src/twice.rs", "twice", {"bin/app::twice::tests::doubled"}),
+        ("app/src/lib.rs", "one", {"tests/one::is_one"}),
+    ):
+        runner = found(sandbox, head, path)
+        named = runner.tests_naming(head, function(name, path))
+        assert set(named) == tests
+        assert runner.test(head, named).passed == tests
+        assert not runner.test(head).failed
+
+
+def test_an_integration_test_that_never_compiled_keeps_no_other_from_it(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    head = tree(tmp_path / "head", SLOW)
+    (head.source / "tests/broken.rs").write_text("#[test]\nfn broken() { stock_room::missing(); }\n")
+    runner = found(sandbox, head)
+    named = runner.tests_naming(head, function("repeats"))
+    report = runner.test(head)
+    assert set(named) <= report.passed
+    assert runner.timed(head, named, min_ms=5) is not None
+    worse = tree(tmp_path / "worse", SLOW)
+    (worse.source / "tests/it.rs").write_text(OUTSIDE.replace("repeats", "absent"))
+    assert not runner.test(worse).built
+
+
+def test_a_configured_command_chooses_features_programs_and_tests(sandbox: Sandbox, tmp_path: Path) -> None:
+    head = tree(tmp_path / "head", SLOW)
+    with (head.source / "Cargo.toml").open("a") as file:
+        file.write("\n[features]\nextra = []\n")
+    with (head.source / "src/lib.rs").open("a") as file:
+        file.write('#[cfg(all(test, feature = "extra"))]\nmod more {\n    #[test]\n    fn extra() '
+                   '{ assert_eq!(super::repeats(&[1, 1]), include_str!("made.txt").len()); }\n}\n')  # fmt: skip
+    build = ("sh", "-c", "printf x > src/made.txt")
+    plain = found(sandbox, head)
+    named = plain.tests_naming(head, function("repeats"))
+    assert "stock_room::more::extra" in named
+    kept = available(Exercise(plain, named), plain.test(head), function("repeats"))
+    assert set(kept.tests) == {*named} - {"stock_room::more::extra"}
+    settings = LanguageSettings(
+        test=("cargo", "test", "--features", "extra", "--lib", "--", "--skip", "large"), build=build
+    )
+    runner = discover(sandbox, settings, head, "src/lib.rs")
+    assert runner is not None
+    chosen = {"stock_room::more::extra", "stock_room::tests::small"}
+    assert set(runner.tests_naming(head, function("repeats"))) == chosen
+    assert runner.test(head).passed == chosen | {"stock_room::tests::panics"}
+    timed = runner.timed(head, sorted(chosen), min_ms=5)
+    assert timed is not None
+    assert "--features extra" in timed.description
+
+
+def test_tests_may_write_beside_their_sources(sandbox: Sandbox, tmp_path: Path) -> None:
+    head = tree(tmp_path / "head", SLOW)
+    (head.source / "tests/it.rs").write_text(
+        '#[test]\nfn writes() { std::fs::write("written.txt", "x").unwrap(); stock_room::repeats(&[]); }\n'
+    )
+    assert found(sandbox, head).test(head).outcomes["tests/it::writes"] == "passed"
+    assert not (head.source / "written.txt").exists()
+
+
+def test_hot_lines_are_counted(sandbox: Sandbox, tmp_path: Path) -> None:
+    head = tree(tmp_path / "head", SLOW)
+    runner = found(sandbox, head)
+    of = replace(function("repeats"), start_line=3, end_line=7)
+    told = runner.profile(head, ["stock_room::tests::large"], of).splitlines()
+    assert told[0] == "called 1 times or more by the tests; line: executions, source"
+    assert told[1].startswith("5: 4498500x, for (i, a) in values")
+    assert runner.profile(head, ["stock_room::tests::panics"], of) == ""
+    fixed = tree(tmp_path / "fixed", "{ 0 }")
+    text = (fixed.source / "src/lib.rs").read_text().replace("pub fn repeats", "pub const fn repeats")
+    (fixed.source / "src/lib.rs").write_text(text)
+    assert runner.profile(fixed, ["stock_room::tests::large"], of) == ""

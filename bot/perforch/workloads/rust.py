@@ -9,9 +9,17 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from perforch.result import Language
-from perforch.sandbox.spec import Command, Limits
-from perforch.workloads import builds, rust_project, rust_repeat, rust_report
-from perforch.workloads.model import ColdCheck, Failure, TestReport, TimedCommand
+from perforch.sandbox.spec import OUTPUT, SOURCE, Command, Limits, Mount
+from perforch.workloads import (
+    builds,
+    rust_command,
+    rust_profile,
+    rust_project,
+    rust_repeat,
+    rust_report,
+    trees,
+)
+from perforch.workloads.model import ColdCheck, Failure, TestReport, TimedCommand, Tree
 from perforch.workloads.naming import callers, is_generic, naming
 from perforch.workloads.options import DEFAULT, Options
 
@@ -21,11 +29,15 @@ if TYPE_CHECKING:
     from perforch.changes.function import Function
     from perforch.sandbox.spec import Sandbox
     from perforch.settings import LanguageSettings
-    from perforch.workloads.model import TestOutcome, Tree
+    from perforch.workloads.model import TestOutcome
     from perforch.workloads.rust_project import Build, Project
     from perforch.workloads.rust_report import Executable
 
 MAX_TESTS = 200
+_PATIENCE = 60.0  # seconds: a build that takes longer is not repeated for a profile
+_LEFT_OUT = (
+    "the test programs that cargo builds here leave this test out; it may need a feature or another system"
+)
 
 
 def discover(
@@ -49,10 +61,14 @@ class RustRunner:
         options: Options = DEFAULT,
     ) -> None:
         self._sandbox = sandbox
-        self._settings = settings
+        self._configured = rust_command.parse(settings.test if settings is not None else None)
+        self._prepare = settings.build if settings is not None else None
         self._project = project
         self._options = options
         self._lock = threading.Lock()
+        self._head: Tree | None = None  # the first tree that was asked about
+        self._asked: set[str] = set()  # tests of the functions asked about
+        self._writes = False  # tests write beside the sources
         self._builds: dict[tuple[str, int, str], Build] = {}
         self._loops: dict[frozenset[str], bool] = {}  # repeated by whole processes, by the tests
 
@@ -82,12 +98,24 @@ class RustRunner:
             others = callers(Language.RUST, builds.read(tree.source, function.path), simple)
             found = naming(Language.RUST, files, others) if others else ()
         ids = (self._identifier(tree, one.path, one.definition.name) for one in found)
-        return tuple(dict.fromkeys(one for one in ids if one))[:MAX_TESTS]
+        tests = tuple(dict.fromkeys(one for one in ids if one and self._takes(one)))[:MAX_TESTS]
+        with self._lock:
+            self._head = self._head or tree
+            self._asked |= set(tests)
+        return tests
+
+    def _takes(self, test: str) -> bool:
+        target, _, name = test.partition("::")
+        return rust_command.builds(self._configured, target) and self._configured.takes(name)
 
     def test(self, tree: Tree, tests: Sequence[str] | None = None) -> TestReport:
         """Run the tests in the dev profile."""
-        build = self._built(tree, release=False)
-        return self._report(build, tests)
+        report = self._report(tree, self._built(tree, release=False), tests)
+        texts = [failure.message + failure.trace for failure in report.failures]
+        if not self._writes and any("Read-only file system" in text for text in texts):
+            self._writes = True
+            report = self._report(tree, self._built(tree, release=False), tests)
+        return report
 
     def timed(
         self, tree: Tree, tests: Sequence[str], *, repeat: int | None = None, min_ms: float = 200.0
@@ -108,7 +136,9 @@ class RustRunner:
             with self._lock:
                 self._loops[key] = loop
             return TimedCommand(
-                self._timed_command(build, chosen, count), count, self._description(tests, count)
+                self._timed_command(build, chosen, count),
+                count,
+                rust_project.description(self._project, self._configured.build, tests, count),
             )
         return None
 
@@ -134,7 +164,21 @@ class RustRunner:
         return ColdCheck(first, rest) if done.ok and rest > 0 else None
 
     def profile(self, tree: Tree, tests: Sequence[str], function: Function) -> str:
-        """No profiler is run for Rust."""
+        """The five lines of the function that run most often under its tests."""
+        source = builds.read(tree.source, function.path)
+        counted = rust_profile.insert(source, function)
+        if counted is None or self._built(tree, release=False).seconds > _PATIENCE:
+            return ""
+        build = self._built(tree, release=False, edits={function.path: counted.source})
+        for program in build.programs:
+            prefix = program.target + "::"
+            names = [test.removeprefix(prefix) for test in tests if test.startswith(prefix)]
+            argv = shlex.join((program.path, "--exact", *names, "--test-threads=1"))
+            script = f"{argv} >/dev/null 2>&1; cat {rust_profile.WRITTEN}"
+            done = self._sandbox.run(self._run(build, ("/bin/sh", "-c", script))) if names else None
+            text = done.stdout.decode("utf-8", "replace") if done is not None else ""
+            if said := rust_profile.told(text, counted.blocks, source):
+                return said
         return ""
 
     def _built(self, tree: Tree, *, release: bool, edits: Mapping[str, bytes] | None = None) -> Build:
@@ -144,55 +188,90 @@ class RustRunner:
         with self._lock:
             known = self._builds.get(key)
         if known is None:
-            known = rust_project.build(self._sandbox, self._project, place, release=release)
+            known = rust_project.build(
+                self._sandbox, self._project, place,
+                release=release, command=self._configured, prepare=self._prepare,
+            )  # fmt: skip
             with self._lock:
                 self._builds[key] = known
         return known
 
-    def _report(self, build: Build, tests: Sequence[str] | None) -> TestReport:
-        if not build.ok:
-            return TestReport(built=False, outcomes={}, failures=build.errors)
+    def _report(self, tree: Tree, build: Build, tests: Sequence[str] | None) -> TestReport:
+        if build.lacking:
+            told = Failure("build", build.lacking)
+            return TestReport(built=False, outcomes={}, failures=(told,), unavailable={"": build.lacking})
+        broken = [
+            failure
+            for target, some in build.errors.items()
+            if self._matters(tree, target, tests)
+            for failure in some
+        ]
+        if broken or (build.errors and not build.programs):
+            some = broken or [failure for words in build.errors.values() for failure in words]
+            return TestReport(built=False, outcomes={}, failures=tuple(some[:50]))
         outcomes: dict[str, TestOutcome] = {}
         failures: list[Failure] = []
         stopped, seconds = "", 0.0
+        wanted = None if tests is None else {*tests}
         for program in build.programs:
             prefix = program.target + "::"
-            chosen = (
-                None
-                if tests is None
-                else [test.removeprefix(prefix) for test in tests if test.startswith(prefix)]
-            )
-            if chosen == []:
+            if wanted is not None and not any(test.startswith(prefix) for test in wanted):
                 continue
-            names = self._listed(build, program)
-            names = names if chosen is None else [name for name in chosen if name in names]
+            listed = self._listed(build, program)
+            names = [name for name in listed if wanted is None or prefix + name in wanted]
             if not names:
                 continue
-            only = ("--exact", *names) if chosen is not None else ()
-            done = self._sandbox.run(self._run(build, (program.path, *only, "--test-threads=2")))
-            found, told = rust_report.outcomes(done, names)
+            only = ("--exact", *names) if len(names) < len(listed) else ()
+            ignored = ("--include-ignored",) if self._configured.ignored else ()
+            argv = (program.path, *only, *ignored, "--test-threads=2")
+            done = self._sandbox.run(self._run(build, argv, tree=tree))
+            found, said = rust_report.outcomes(done, names)
             outcomes |= {prefix + name: outcome for name, outcome in found.items()}
-            failures += [Failure(prefix + one.test, one.message, one.trace) for one in told]
+            failures += [Failure(prefix + one.test, one.message, one.trace) for one in said]
             stopped, seconds = stopped or done.stopped, seconds + done.seconds
-        for test in tests or ():
+        unavailable: dict[str, str] = {}
+        for test in wanted if wanted is not None else sorted(self._asked):
             if test not in outcomes:
                 outcomes[test] = "failed"
-                failures.append(Failure(test, "this test was not found"))
-        return TestReport(
-            built=True, outcomes=outcomes, failures=tuple(failures[:50]), stopped=stopped, seconds=seconds
-        )
+                left_out = test in self._asked
+                failures.append(Failure(test, _LEFT_OUT if left_out else "this test was not found"))
+                unavailable |= {test: _LEFT_OUT} if left_out else {}
+        return TestReport(True, outcomes, tuple(failures[:50]), stopped, seconds, unavailable)
+
+    def _matters(self, tree: Tree, target: str, tests: Sequence[str] | None) -> bool:
+        """Does it say something about a candidate that this target does not compile? Not when it is an integration test that
+        never did and is not asked about.
+        """
+        with self._lock:
+            head, asked = self._head, self._asked
+        if not target.startswith("tests/") or head is None:
+            return True
+        if any(test.startswith(target + "::") for test in (*(tests or ()), *asked)):
+            return True
+        return target not in self._built(head, release=False).errors
 
     def _listed(self, build: Build, program: Executable) -> list[str]:
         done = self._sandbox.run(self._run(build, (program.path, "--list", "--format", "terse")))
-        return list(rust_report.listed(done.stdout))
+        return [name for name in rust_report.listed(done.stdout) if self._configured.takes(name)]
 
-    def _run(self, build: Build, argv: tuple[str, ...], env: Mapping[str, str] | None = None) -> Command:
+    def _run(
+        self,
+        build: Build,
+        argv: tuple[str, ...],
+        env: Mapping[str, str] | None = None,
+        tree: Tree | None = None,
+    ) -> Command:
         manifest = {} if self._project.file else {"CARGO_MANIFEST_DIR": self._project.home}
+        libraries = {"LD_LIBRARY_PATH": build.libraries} if build.libraries else {}
+        mounts = build.place.mounts(writable=False)
+        if tree is not None and self._writes:
+            copy = trees.copied(Tree(build.place.source, tree.output, tree.label), "rust-written")
+            mounts = (Mount(copy, SOURCE, writable=True), Mount(build.place.output, OUTPUT))
         return Command(
             argv=argv,
             cwd=self._project.home,
-            env={**manifest, **(env or {})},
-            mounts=build.place.mounts(writable=False),
+            env={**manifest, **libraries, **(env or {})},
+            mounts=mounts,
             limits=Limits(wall_seconds=self._options.test_seconds),
         )
 
@@ -213,8 +292,6 @@ class RustRunner:
         if not edits:
             return None
         build = self._built(tree, release=True, edits=edits)
-        if not build.ok:
-            return None
         paths = {program.target: program.path for program in build.programs}
         if not chosen.keys() <= paths.keys():
             return None
@@ -223,7 +300,7 @@ class RustRunner:
     def _looping(self, tree: Tree, tests: Sequence[str]) -> tuple[Build, dict[str, tuple[str, ...]]] | None:
         """A release build as it is; whole processes are repeated."""
         build = self._built(tree, release=True)
-        if not build.ok or not tests or not set(tests) <= self._report(build, tests).passed:
+        if not tests or not set(tests) <= self._report(tree, build, tests).passed:
             return None
         chosen = {
             program.path: tuple(
@@ -249,7 +326,7 @@ class RustRunner:
         )
         mark = mark or secrets.token_hex(8)
         if not ours:
-            text = _loop(chosen, times)
+            text = rust_repeat.loop(chosen, times)
             return self._run(build, ("/bin/sh", "-c", text))
         commands = [
             (path, "--exact", *names, "--test-threads=1", "--nocapture") for path, names in chosen.items()
@@ -269,23 +346,3 @@ class RustRunner:
         if self._project.file:
             return f"{PurePosixPath(path).stem}::{name}"
         return rust_project.identifier(tree, self._project, path, name)
-
-    def _description(self, tests: Sequence[str], count: int) -> str:
-        shown = " ".join(test.partition("::")[2] for test in tests[:5]) + (" ..." if len(tests) > 5 else "")
-        times = f"  # {count} times in one process" if count > 1 else ""
-        if self._project.file:
-            return f"rustc --test -O {self._project.file} && ./{PurePosixPath(self._project.file).stem} {shown}{times}"
-        where = f"cd {self._project.root} && " if self._project.root else ""
-        return f"{where}cargo test --release -- --exact {shown}{times}"
-
-
-def _loop(chosen: Mapping[str, tuple[str, ...]], times: int) -> str:
-    """Whole processes, as often as wanted; each must say that all of its tests passed."""
-    lines = ["i=0", f"while [ $i -lt {times} ]; do"]
-    for path, names in chosen.items():
-        command = shlex.join((path, "--exact", *names, "--test-threads=1"))
-        lines.append(
-            f'case "$({command} 2>&1)" in *"test result: ok. {len(names)} passed"*) ;; *) exit 97;; esac'
-        )
-    lines += ["i=$((i+1))", "done"]
-    return "\n".join(lines)

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import re
+import shlex
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from perforch.sandbox.spec import OUTPUT, SOURCE, Command, Mount
 from perforch.workloads import builds
+from perforch.workloads.rust_command import PLAIN, CargoTest
 from perforch.workloads.rust_report import Executable, compiler_errors, executables
+from perforch.workloads.unavailable import rust_reason
 
 if TYPE_CHECKING:
-    from perforch.sandbox.spec import Sandbox
+    from collections.abc import Mapping, Sequence
+
+    from perforch.sandbox.spec import Completed, Sandbox
     from perforch.workloads.builds import Place
     from perforch.workloads.model import Failure, Tree
 
@@ -21,15 +28,18 @@ CARGO_HOME = "/perforch/cargo"
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """Test programs of one build, or what the compiler says."""
+    """Test programs of one build, and what the compiler says of those that do not compile, by their target ("" for all)."""
 
     place: Place
     programs: tuple[Executable, ...]
-    errors: tuple[Failure, ...] = ()
+    errors: Mapping[str, tuple[Failure, ...]] = field(default_factory=dict)
+    lacking: str = ""  # what is not on this machine, when nothing could be built for that
+    seconds: float = 0.0
+    libraries: str = ""  # where programs find Rust's shared libraries, when they need them
 
     @property
     def ok(self) -> bool:
-        """It compiles and holds a test program."""
+        """Everything compiles."""
         return not self.errors
 
 
@@ -84,41 +94,86 @@ def _with_tests(tree: Tree, path: str) -> str:
     return path
 
 
-def build(sandbox: Sandbox, project: Project, place: Place, *, release: bool) -> Build:
-    """Compile the tests without running them."""
+def build(
+    sandbox: Sandbox,
+    project: Project,
+    place: Place,
+    *,
+    release: bool,
+    command: CargoTest = PLAIN,
+    prepare: Sequence[str] | None = None,
+) -> Build:
+    """Compile the tests without running them.
+
+    Args:
+        prepare: a command that runs first, from the repository's root.
+    """
+    if prepare:
+        made = sandbox.run(
+            Command(
+                tuple(prepare), cwd=SOURCE, env=environment(),
+                mounts=(*place.mounts(writable=True), *registry(place.output / "cargo")), limits=builds.BUILD_LIMITS,
+            )
+        )  # fmt: skip
+        if not made.ok:
+            return Build(place, (), {"": compiler_errors(made.stderr or made.stdout)})
     if project.file:
         return _rustc(sandbox, project, place, release=release)
     locked = (place.source / project.root / "Cargo.lock").is_file() or (place.source / "Cargo.lock").is_file()
-    argv = [
-        "cargo",
-        "test",
-        "--no-run",
-        "--message-format=json",
-        "--offline",
-        "--quiet",
-        "--lib",
-        "--bins",
-        "--tests",
-    ]
-    if locked:
-        argv.append("--locked")
-    if release:
-        argv.append("--release")
-    done = _cargo(sandbox, project, place, argv)
+    argv = ["cargo", "test", "--no-run", "--message-format=json", "--offline", "--quiet", *command.build]
+    argv += ["--release"] if release else []
+    argv += ["--locked"] if locked else []
+    targets = list(command.targets)
+    done = _cargo(sandbox, project, place, [*argv, *targets])
     if b"no library targets found" in done.stderr:
-        argv.remove("--lib")
-        done = _cargo(sandbox, project, place, argv)
+        targets.remove("--lib")
+        done = _cargo(sandbox, project, place, [*argv, *targets])
     if locked and done.returncode and b"--locked" in done.stderr:
         # The committed lock file is out of date; resolve anew from what is on this machine.
         argv.remove("--locked")
-        done = _cargo(sandbox, project, place, argv)
+        done = _cargo(sandbox, project, place, [*argv, *targets])
     programs, errors = executables(done.stdout, SOURCE)
     if done.ok:
-        return Build(place, programs)
-    return Build(place, (), errors or compiler_errors(done.stderr))
+        return Build(place, programs, seconds=done.seconds, libraries=_libraries(sandbox, project, place))
+    words = errors or {"": compiler_errors(done.stderr)}
+    lacking = rust_reason(done.stderr.decode("utf-8", "replace")) if not errors else ""
+    if errors and all(target.startswith("tests/") for target in errors):
+        # An integration test that does not compile keeps no other from it.
+        others = [one for one in _integration_tests(place, project) if f"tests/{one}" not in errors]
+        some = [word for word in targets if word in {"--lib", "--bins"}]
+        some += [word for one in others for word in ("--test", one)]
+        done = _cargo(sandbox, project, place, [*argv, *some]) if some else done
+        return Build(
+            place, executables(done.stdout, SOURCE)[0] if done.ok else (), words, seconds=done.seconds
+        )
+    return Build(place, (), words, lacking, done.seconds)
 
 
-def _cargo(sandbox: Sandbox, project: Project, place: Place, argv: list[str]) -> Any:
+def _libraries(sandbox: Sandbox, project: Project, place: Place) -> str:
+    """Tests of procedural macros are linked with Rust's shared libraries, which cargo would name to them."""
+    if b"proc-macro" not in builds.read(place.source, project.root, "Cargo.toml"):
+        return ""
+    command = Command(
+        ("rustc", "--print", "target-libdir"), cwd=project.home, mounts=place.mounts(writable=False)
+    )
+    done = sandbox.run(command)
+    return done.stdout.decode("utf-8", "replace").strip() if done.ok else ""
+
+
+def _integration_tests(place: Place, project: Project) -> list[str]:
+    """Names of the package's integration tests."""
+    folder = place.source / project.root / "tests"
+    found = [one.stem for one in folder.glob("*.rs")] + [one.parent.name for one in folder.glob("*/main.rs")]
+    text = builds.read(place.source, project.root, "Cargo.toml").decode("utf-8", "replace")
+    try:
+        entries = tomllib.loads(text).get("test", [])
+    except (tomllib.TOMLDecodeError, RecursionError):
+        entries = []
+    named = [str(entry["name"]) for entry in entries if isinstance(entry, dict) and "name" in entry]
+    return sorted({*found, *named})
+
+
+def _cargo(sandbox: Sandbox, project: Project, place: Place, argv: list[str]) -> Completed:
     home = place.output / "cargo"
     return sandbox.run(
         Command(
@@ -146,7 +201,7 @@ def environment() -> dict[str, str]:
 def registry(home: Path) -> tuple[Mount, ...]:
     """A private home for cargo with the downloaded crates of this machine, read-only."""
     mounts = [Mount(home, CARGO_HOME, writable=True)]
-    shared = Path.home() / ".cargo"
+    shared = Path(os.environ.get("CARGO_HOME") or Path.home() / ".cargo")
     for name in ("registry", "git"):
         (home / name).mkdir(parents=True, exist_ok=True)
         if (shared / name).is_dir():
@@ -169,7 +224,9 @@ def _rustc(sandbox: Sandbox, project: Project, place: Place, *, release: bool) -
     )  # fmt: skip
     if done.ok:
         return Build(place, (Executable(program, name, project.file),))
-    return Build(place, (), compiler_errors(done.stderr))
+    return Build(
+        place, (), {"": compiler_errors(done.stderr)}, rust_reason(done.stderr.decode("utf-8", "replace"))
+    )
 
 
 def _crate(name: str) -> str:
@@ -192,6 +249,9 @@ def identifier(tree: Tree, project: Project, path: str, name: str) -> str:
     if parts[0] == "tests":
         target, modules = _test_target(tree, project, parts)
         return "::".join([f"tests/{target}", *modules, name]) if target else ""
+    for entry in package.get("bin", []):
+        if isinstance(entry, dict) and entry.get("path") == inside:
+            return f"bin/{entry.get('name', PurePosixPath(inside).stem)}::{name}"
     if parts[:2] == ("src", "bin") and len(parts) == 3:
         return f"bin/{PurePosixPath(inside).stem}::{name}"
     root = PurePosixPath(str(library.get("path", "src/lib.rs")))
@@ -203,7 +263,16 @@ def identifier(tree: Tree, project: Project, path: str, name: str) -> str:
     if inside == "src/main.rs":
         return f"bin/{package['package'].get('name', '')}::{name}"
     modules = [] if inside == str(root) else _modules(parts[len(folder) :])
+    elsewhere = bool(modules) and has_library and not _declares(tree, project, str(root), modules[0])
+    if elsewhere and _declares(tree, project, "src/main.rs", modules[0]):
+        target = f"bin/{package['package'].get('name', '')}"
     return "::".join([target, *modules, name])
+
+
+def _declares(tree: Tree, project: Project, path: str, module: str) -> bool:
+    """Is the module one of this root file?"""
+    text = builds.read(tree.source, project.root, path)
+    return re.search(rb"\bmod\s+(r#)?" + re.escape(module.encode()) + rb"\b", text) is not None
 
 
 def _modules(parts: tuple[str, ...]) -> list[str]:
@@ -217,3 +286,14 @@ def _test_target(tree: Tree, project: Project, parts: tuple[str, ...]) -> tuple[
     if (tree.source / project.root / "tests" / parts[1] / "main.rs").is_file():
         return parts[1], [] if parts[2:] == ("main.rs",) else _modules(parts[2:])
     return "", []
+
+
+def description(project: Project, flags: Sequence[str], tests: Sequence[str], count: int) -> str:
+    """What a person would type to run the tests as they are timed."""
+    shown = " ".join(test.partition("::")[2] for test in tests[:5]) + (" ..." if len(tests) > 5 else "")
+    times = f"  # {count} times in one process" if count > 1 else ""
+    if project.file:
+        return f"rustc --test -O {project.file} && ./{PurePosixPath(project.file).stem} {shown}{times}"
+    where = f"cd {project.root} && " if project.root else ""
+    words = "".join(f"{shlex.quote(flag)} " for flag in flags)
+    return f"{where}cargo test --release {words}-- --exact {shown}{times}"

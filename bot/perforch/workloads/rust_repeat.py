@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+import shlex
 from typing import TYPE_CHECKING
 
 from perforch.languages import syntax
 from perforch.result import Language
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from perforch.languages.syntax import Definition
 
@@ -106,3 +107,15 @@ def names(source: bytes) -> tuple[str, ...]:
     if b"test" not in source:
         return ()
     return tuple(one.name for one in syntax.test_functions(Language.RUST, source))
+
+
+def loop(chosen: Mapping[str, tuple[str, ...]], times: int) -> str:
+    """Whole processes, as often as wanted; each must say that all of its tests passed."""
+    lines = ["i=0", f"while [ $i -lt {times} ]; do"]
+    for path, names in chosen.items():
+        command = shlex.join((path, "--exact", *names, "--test-threads=1"))
+        lines.append(
+            f'case "$({command} 2>&1)" in *"test result: ok. {len(names)} passed"*) ;; *) exit 97;; esac'
+        )
+    lines += ["i=$((i+1))", "done"]
+    return "\n".join(lines)

@@ -88,14 +88,14 @@ def message(section: str) -> str:
     return trimmed("\n".join(kept), limit=1024)
 
 
-def executables(stdout: bytes, source: str) -> tuple[tuple[Executable, ...], tuple[Failure, ...]]:
-    """Test programs and compiler errors in cargo's JSON messages.
+def executables(stdout: bytes, source: str) -> tuple[tuple[Executable, ...], dict[str, tuple[Failure, ...]]]:
+    """Test programs, and compiler errors by target, in cargo's JSON messages.
 
     Args:
         source: where the tree is mounted.
     """
     programs: list[Executable] = []
-    errors: list[Failure] = []
+    errors: dict[str, list[Failure]] = {}
     for line in stdout.split(b"\n"):
         if not line.startswith(b"{"):
             continue
@@ -104,7 +104,9 @@ def executables(stdout: bytes, source: str) -> tuple[tuple[Executable, ...], tup
             if record["reason"] == "compiler-message" and record["message"]["level"] == "error":
                 words = str(record["message"].get("rendered") or record["message"]["message"])
                 if not words.startswith(("error: aborting", "error: could not compile")):
-                    errors.append(Failure("build", trimmed(words, limit=1024)))
+                    failure = Failure("build", trimmed(words, limit=1024))
+                    some = errors.setdefault(_target(record["target"]), [])
+                    some += [] if failure in some else [failure]
             elif (
                 record["reason"] == "compiler-artifact"
                 and record.get("executable")
@@ -115,8 +117,8 @@ def executables(stdout: bytes, source: str) -> tuple[tuple[Executable, ...], tup
                 programs.append(Executable(str(record["executable"]), _target(target), root))
         except (ValueError, KeyError, TypeError, RecursionError):
             continue
-    unique = {failure.message: failure for failure in errors}
-    return tuple(sorted(programs, key=lambda one: one.target)), tuple(unique.values())
+    told = {target: tuple(some) for target, some in errors.items()}
+    return tuple(sorted(programs, key=lambda one: one.target)), told
 
 
 def _target(target: dict[str, object]) -> str:
