@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -246,6 +247,10 @@ def test_bench_prints_every_sample_as_json() -> None:
     assert len(document["samples"]) == document["measurements"]["time"]["pairs"] >= 8
     assert document["measurements"]["time"]["ci_low"] > 1.02
     assert document["measurements"]["cpu"]["unit"] == "CPUs"
+    for side in ("before", "after"):
+        runs = document["memory_samples"][side]
+        assert len(runs) == document["measurements"]["max-memory"]["pairs"] == 2
+        assert all(0 < run["mean_kib"] <= run["max_kib"] for run in runs)
 
 
 def test_bench_exit_code_and_plot_for_people() -> None:
@@ -269,3 +274,38 @@ def test_bench_refuses_bad_input(arguments: tuple[str, ...], named: str) -> None
     assert done.returncode == 2
     assert named in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_bench_runs_no_shell_and_keeps_within_its_seconds(tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+    began = time.monotonic()
+    done = run(
+        "--before", f"{sys.executable} -I -S -c 'import time; time.sleep(0.4)' ; touch {mark}",
+        "--after", f"{sys.executable} -I -S -c 'import time; time.sleep(0.4)' $(touch {mark}) > {mark}",
+        "--max-seconds", "3", "--json", "--exit-code", "--canary",
+    )  # fmt: skip
+    assert done.returncode == 12, done.stdout + done.stderr
+    assert not mark.exists()
+    document = json.loads(done.stdout)
+    assert document["verdict"] == "inconclusive"
+    assert "8 pairs are the fewest" in document["reason"]
+    assert time.monotonic() - began < 60
+
+
+def test_waiting_for_the_machine_costs_nothing_of_the_budget() -> None:
+    code = "import sys, time; from perforch.measure.cpus import machine_lock\nwith machine_lock(): print('held', flush=True); time.sleep(5)"
+    with subprocess.Popen((sys.executable, "-c", code), stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        steps: list[Progress] = []
+        found = compare(
+            loop(400_000),
+            loop(100_000),
+            metric=Metric.TIME,
+            acceptance=ACCEPT,
+            seconds=4,
+            weigh=False,
+            progress=steps.append,
+        )
+    assert steps[0].step == "waiting"
+    assert found.decision is Decision.FASTER, found.reason

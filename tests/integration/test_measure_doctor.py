@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = (str(Path(sys.executable).with_name("perforch")), "doctor", *arguments)
@@ -43,3 +45,32 @@ def test_a_failing_workload_is_a_usage_error() -> None:
     done = run("--pairs", "4", "--command", "sh -c 'exit 4'")
     assert done.returncode == 2
     assert "exit status 4" in done.stderr
+
+
+def test_people_read_what_to_do() -> None:
+    done = run("--pairs", "4", "--command", f"{sys.executable} -I -S -c 'for i in range(300000): pass'")
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    bad = {line.split()[1] for line in lines if line.startswith("NO ")}
+    assert {line.partition(":")[0] for line in lines if line.partition(":")[0] in bad} == bad
+    assert any("4 pairs of identical runs" in line for line in lines)
+
+
+def test_a_workload_too_long_for_the_time_is_not_fit() -> None:
+    command = f"{sys.executable} -I -S -c 'import time; time.sleep(.3)'"
+    done = run("--json", "--pairs", "20", "--max-seconds", "2", "--command", command)
+    resolution = json.loads(done.stdout)["resolution"]
+    assert 4 <= resolution["pairs"] < 20
+    assert resolution["cap"] < 8
+    assert resolution["smallest_effect"] is None
+    assert not resolution["fit"]
+
+
+@pytest.mark.parametrize(("value", "ok"), [("", True), ("1", False)])
+def test_byte_code_that_is_never_written_is_seen(
+    value: str, ok: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", value)
+    done = run("--json", "--pairs", "4", "--command", "true")
+    check = next(check for check in json.loads(done.stdout)["checks"] if check["name"] == "pyc")
+    assert check["ok"] is ok

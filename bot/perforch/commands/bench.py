@@ -182,17 +182,19 @@ def bench(
             if canary is None:
                 canary = pairs.is_canary(random.Random(seed))
             control = None
-            if canary and found.pairs:
+            left = max_seconds - found.seconds
+            if canary and found.pairs and left > found.seconds:
                 control = compare(
                     sides["before"],
                     sides["before"],
                     metric=Metric(metric),
                     acceptance=acceptance,
                     threads=threads,
-                    seconds=max_seconds,
+                    seconds=left,
                     progress=tell,
                     seed=None if seed is None else seed + 1,
                     canary=True,
+                    weigh=False,
                 )
     environment = machine.environment(plan(threads), sandbox=level)
     document = _document(found, control, environment, Metric(metric))
@@ -286,6 +288,9 @@ def _document(
         },
         "peak_memory": _measurement(found.peak_memory, None) if found.peak_memory else None,
         "samples": [asdict(pair) for pair in found.pairs],
+        "memory_samples": {
+            side: [asdict(memory) for memory in runs] for side, runs in found.memory_runs.items()
+        },
         "instructions": found.instructions,
         "canaries": {"decisions": int(control is not None), "false_claims": int(false_claim), "level": 0.02},
         "environment": environment.model_dump(mode="json"),
@@ -302,11 +307,12 @@ def _show(console: Console, found: Comparison, environment: Environment, metric:
     console.print(f"{found.decision.value.replace('_', ' ').upper()}: {found.reason}")
     if found.estimates:
         table = Table(box=None, pad_edge=False, header_style="bold")
-        for name in ("metric", "before", "after", "ratio", "bounds", "A/A noise", "runs a side"):
+        level = max(estimate.confidence for estimate in found.estimates.values())
+        for name in ("metric", "before", "after", "ratio", f"bounds ({level:.4g})", "noise", "runs"):
             table.add_column(name, justify="left" if name == "metric" else "right")
         rows = [(key.value, estimate) for key, estimate in found.estimates.items()]
         if found.peak_memory:
-            rows.append(("peak resident", found.peak_memory))
+            rows.append(("peak-resident", found.peak_memory))
         for name, estimate in rows:
             table.add_row(name, *_cells(estimate))
         console.print(table)
@@ -326,7 +332,7 @@ def _cells(estimate: Estimate) -> tuple[str, ...]:
     digits = 0 if estimate.unit == "KiB" else 3 if estimate.unit == "CPUs" else 2
     bounds = "-"
     if estimate.low is not None and estimate.high is not None:
-        bounds = f"{estimate.low:.2f}-{estimate.high:.2f}× ({estimate.confidence:.4g})"
+        bounds = f"{estimate.low:.2f}-{estimate.high:.2f}×"
     return (
         f"{estimate.before:.{digits}f} {estimate.unit}",
         f"{estimate.after:.{digits}f} {estimate.unit}",

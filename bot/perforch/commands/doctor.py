@@ -43,8 +43,15 @@ class _Plain:
     show_default=True,
     help="Identical pairs to run.",
 )
+@click.option(
+    "--max-seconds",
+    type=click.FloatRange(min=0, min_open=True),
+    default=120.0,
+    show_default=True,
+    help="What a comparison may take.",
+)
 @terminal.json_option
-def doctor(command: str | None, count: int, as_json: bool) -> int:
+def doctor(command: str | None, count: int, max_seconds: float, as_json: bool) -> int:
     """Say whether this runner is fit to measure."""
     from perforch.measure import cpus
     from perforch.measure import doctor as checks
@@ -54,7 +61,7 @@ def doctor(command: str | None, count: int, as_json: bool) -> int:
     found = [*walls, *checks.machine_checks(plan)]
     argv = bench.split(command, "--command") if command is not None else checks.reference_argv()
     with bench.progress_bar() as tell:
-        resolution = checks.resolution(_Plain(argv), count=count, progress=tell)
+        resolution = checks.resolution(_Plain(argv), count=count, seconds=max_seconds, progress=tell)
     document = {
         "fit": resolution.fit
         and all(check.ok is not False for check in found if check.name.startswith("sandbox")),
@@ -101,7 +108,9 @@ def _show(console: Console, found: list[Check], resolution: Resolution) -> None:
     able = "nothing" if smallest is None else f"effects of {smallest:.1%} or more"
     console.print(
         f"{resolution.pairs} pairs of identical runs ({resolution.run_ms:.0f} ms each, {resolution.source}) scatter by "
-        f"±{resolution.scatter:.1%}: {resolution.cap} pairs resolve {able}."
+        f"±{resolution.scatter:.1%}: a comparison of {resolution.cap} pairs resolves {able}."
     )
-    if not resolution.fit:
+    if smallest is None:
+        console.print("Too few pairs fit into the time: use a shorter workload, or allow more seconds.")
+    elif not resolution.fit:
         console.print("Not fit for effects of 5 %: use a longer workload or a quieter machine.")

@@ -68,7 +68,7 @@ def compare(
         acceptance: minimum effect, false-positive level, caps in pairs and seconds.
         rows: decisions that are posted together and share the false-positive level.
         threads: CPUs the program is expected to use; so many are reserved where the machine has them.
-        seconds: time budget, overrides the one in `acceptance`.
+        seconds: time budget once the machine is ours, overrides the one in `acceptance`.
         confirm: these pairs decide on a winner that was chosen on other data: the tosses and seeds differ from those of the
             selection even for the same `seed`, and no earlier pair is reused. A claim about the best of several candidates
             is believed only when a comparison with `confirm=True` says `FASTER`.
@@ -80,7 +80,6 @@ def compare(
         weigh: measure memory and count instructions as well; False saves those runs where only a first decision counts. What a
             memory metric needs is always measured.
     """
-    began = time.monotonic()
     budget = acceptance.max_seconds if seconds is None else seconds
     sides = {"before": before, "after": before if canary else after}
     tell = progress or (lambda _: None)
@@ -88,6 +87,7 @@ def compare(
     with Session(
         threads=threads, use_perf=use_perf, waiting=lambda: tell(Progress("waiting", 0, 0))
     ) as session:
+        began = time.monotonic()  # waiting for the machine costs no time of the budget
         if session.source != "perf" and use_perf:
             state.notes.append(f"timed with wait4, launcher included: {session.reason}")
         if not session.plan.pinned:
@@ -119,6 +119,7 @@ def compare(
             seconds=time.monotonic() - began,
             cpus=session.plan.measuring,
             notes=tuple(state.notes),
+            memory_runs={} if weights is None else {"before": weights.before, "after": weights.after},
         )
 
 

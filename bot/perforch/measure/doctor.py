@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import sys
 import time
 from dataclasses import dataclass
+from importlib.util import cache_from_source
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +26,7 @@ _SYS = Path("/sys/devices/system/cpu")
 _WINDOW = 1.0  # seconds over which other load and steal are looked at
 _GAP_NS = 20_000  # an interruption of a spinning loop that is longer than this is lost time
 A_A_PAIRS = 20
+_LEAST_PAIRS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,7 @@ class Resolution:
     Attributes:
         scatter: robust standard deviation of the log ratio of a pair of identical runs (0.02: ±2 %).
         smallest_effect: found in 95 of 100 comparisons within the cap; None when there is none.
-        fit: an effect of 5 % can be found.
+        cap: pairs that a comparison can afford.
     """
 
     pairs: int
@@ -56,8 +59,8 @@ class Resolution:
 
     @property
     def fit(self) -> bool:
-        """One pair scatters by at most 5 %: more, and a claim about 5 % needs a longer workload or a quieter machine."""
-        return self.scatter <= 0.05
+        """One pair scatters by at most 5 %, and the cap can find something at all; else a longer workload, a shorter one or a quieter machine."""
+        return self.scatter <= 0.05 and self.smallest_effect is not None
 
 
 def _read(path: Path | str) -> str:
@@ -159,9 +162,10 @@ def _governor(target: tuple[int, ...]) -> Check:
 
 def _turbo() -> Check:
     intel, boost = _read(_SYS / "intel_pstate/no_turbo"), _read(_SYS / "cpufreq/boost")
-    if not intel and not boost:
+    policies = {_read(path) for path in _SYS.glob("cpufreq/policy*/boost")}  # some AMD drivers
+    if not intel and not boost and not policies:
         return Check("turbo", None, "no turbo switch is visible (a virtual machine?)", "off")
-    off = intel == "1" or (not intel and boost == "0")
+    off = intel == "1" if intel else boost == "0" if boost else policies == {"0"}
     remedy = "echo 1 > /sys/devices/system/cpu/intel_pstate/no_turbo, or echo 0 > /sys/devices/system/cpu/cpufreq/boost"
     return _check("turbo", off, "off" if off else "on", "off", remedy)
 
@@ -227,13 +231,13 @@ def _clock() -> Check:
 
 
 def _bytecode() -> Check:
-    unset = not os.environ.get("PYTHONDONTWRITEBYTECODE")
-    saw = (
-        "not set"
-        if unset
-        else "PYTHONDONTWRITEBYTECODE is set: Python compiles its modules again in every run"
-    )
-    return _check("pyc", unset, saw, "PYTHONDONTWRITEBYTECODE not set", "Unset it for the runner.")
+    good = "byte code of Python's own modules is there, and PYTHONDONTWRITEBYTECODE is not set"
+    if os.environ.get("PYTHONDONTWRITEBYTECODE"):
+        saw = "PYTHONDONTWRITEBYTECODE is set: Python compiles its modules again in every run"
+        return Check("pyc", False, saw, good, "Unset it for the runner.")
+    there = Path(cache_from_source(json.__file__)).exists()
+    saw = "not set, and byte code is there" if there else "the interpreter's modules have no byte code"
+    return _check("pyc", there, saw, good, f"{sys.executable} -m compileall {Path(os.__file__).parent}")
 
 
 def _aslr() -> Check:
@@ -290,9 +294,14 @@ def resolution(
     count: int = A_A_PAIRS,
     cap: int = 60,
     alpha: float = 0.01,
+    seconds: float = 120.0,
     progress: Callable[[Progress], None] | None = None,
 ) -> Resolution:
     """Run a workload in pairs with itself and say what the cap can resolve.
+
+    Args:
+        count: pairs to run; fewer, but at least 4, when the time ends.
+        cap: pairs of a comparison; fewer when `seconds` do not suffice for so many.
 
     Raises:
         UsageError: the workload fails.
@@ -302,7 +311,10 @@ def resolution(
     logs, runs = [], []
     with Session() as session:
         tosses = pairs.schedule(None)
+        began = time.monotonic()
         for number in range(-1, count):  # the first pair warms up
+            if number >= _LEAST_PAIRS and time.monotonic() - began > seconds:
+                break
             if progress is not None:
                 progress(Progress("timing", max(number, 0), count))
             _, seed = next(tosses)
@@ -317,7 +329,9 @@ def resolution(
                 logs.append(math.log(clocks[0] / clocks[1]))
                 runs += clocks
         source = session.source
+        pair_seconds = (time.monotonic() - began) / (len(logs) + 1)
     # Signs are tossed by the order alone here, so the spread is taken around zero.
     scatter = pairs.scatter([*logs, *(-value for value in logs)])
+    cap = pairs.affordable(seconds, pair_seconds, cap)
     smallest = pairs.smallest_effect(scatter, alpha, cap)
-    return Resolution(count, sorted(runs)[len(runs) // 2], scatter, smallest, cap, source)
+    return Resolution(len(logs), sorted(runs)[len(runs) // 2], scatter, smallest, cap, source)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from perforch.measure.sampler import Memory
     from perforch.result import Metric
     from perforch.sandbox.spec import Launch
 
@@ -74,7 +75,7 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The decision on one before/after question, with everything that led to it."""
+    """The decision on one before/after question, with everything that led to it; `memory_runs` are those of "before" and "after"."""
 
     decision: Decision
     reason: str
@@ -86,6 +87,7 @@ class Comparison:
     seconds: float = 0.0
     cpus: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
+    memory_runs: Mapping[str, tuple[Memory, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
