@@ -136,8 +136,7 @@ class World:
         }
         secrets = {"GITHUB_TOKEN": "secret", **({} if fork else self.secrets)}
         replaced = {
-            uses: action() if uses.startswith(f"{OURS}@") else STUBS / uses.partition("@")[0].split("/")[-1]
-            for uses in remote(path.parent)
+            uses: action() if uses.startswith(f"{OURS}@") else stub(uses) for uses in remote(path.parent)
         }
         labels = {"ubuntu-24.04", "perforch", "hosted"}
         return [
@@ -257,6 +256,12 @@ def remote(workflows: Path) -> set[str]:
     """Every action that the workflows or our own action use from elsewhere, with its revision."""
     texts = [path.read_text() for path in (*workflows.glob("*.yml"), ROOT / "action.yml")]
     return {uses for text in texts for uses in re.findall(r"uses: ([\w.-]+/[\w.-]+@[0-9a-f]{40})", text)}
+
+
+def stub(uses: str) -> Path:
+    """The stand-in for an action; one that fails where there is none."""
+    place = STUBS / uses.partition("@")[0].split("/")[-1]
+    return place if place.is_dir() else STUBS / "unavailable"
 
 
 def read(output: str) -> Run:
