@@ -6,6 +6,8 @@ import gc
 import json
 import os
 import subprocess
+import sys
+import venv
 from pathlib import Path
 
 import pytest
@@ -187,3 +189,24 @@ def test_memory_of_a_measured_run_is_its_own_limit(tmp_path: Path) -> None:
     del sandbox
     gc.collect()
     assert not any(folder.exists() for folder in folders)
+
+
+def test_an_environment_inside_a_home_directory_shows_nothing_else_of_it(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    (home / "project").mkdir(parents=True)
+    (home / "diary").write_text("private")
+    (home / "project" / "notes").write_text("private")
+    venv.create(home / "project" / ".venv", symlinks=True)
+    script = (
+        "import json\nfrom perforch.sandbox.probe import probe\n"
+        "print(json.dumps({check.name: check.saw for check in probe()}))\n"
+    )
+    path = f"{home / 'project' / '.venv' / 'bin'}:{os.environ['PATH']}"
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "HOME": str(home), "PATH": path},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(done.stdout)["home"] == "held"

@@ -15,6 +15,7 @@ from perforch.errors import SandboxUnavailableError
 from perforch.sandbox import seccomp
 from perforch.sandbox.bwrap import Bubblewrap
 from perforch.sandbox.spec import SOURCE, Command, Limits, Mount
+from perforch.sandbox.toolchains import toolchains
 
 if TYPE_CHECKING:
     from perforch.sandbox.spec import Sandbox
@@ -37,7 +38,7 @@ _NAMES = {
 # Runs inside, in whatever /usr/bin/python3 or sh there is; prints the names of the walls that did not hold.
 _SCRIPT = r"""
 import ctypes, json, os, socket, sys
-secret, home, outside = sys.argv[1:4]
+secret, home, outside, *shown = sys.argv[1:]
 held = {}
 def walls(name, tries):
     broken = []
@@ -67,7 +68,13 @@ def connect(family, address):
 walls("network", [("metadata", lambda: connect(socket.AF_INET, ("169.254.169.254", 80))), ("internet", lambda: connect(socket.AF_INET, ("192.0.2.1", 53))), ("dns", lambda: bool(socket.getaddrinfo("example.com", 80)))])
 walls("source", [("new file", lambda: write("/src/perforch-probe")), ("old file", lambda: write("/src/probe.py"))])
 walls("system", [("/usr", lambda: write("/usr/perforch-probe")), ("/etc", lambda: write("/etc/perforch-probe")), ("/", lambda: write("/perforch-probe"))])
-walls("home", [("listed", lambda: any(name not in {".cargo", ".rustup", ".pyenv", "go", ".m2", ".local"} for name in os.listdir(home)))])
+def strays(folder):
+    # Toolchains and environments inside a home directory are shown, and on the way to them nothing else.
+    inside = [path[len(folder) + 1:] for path in shown if path.startswith(folder + "/")]
+    if folder in shown or not inside:
+        return folder not in shown
+    return any(strays(folder + "/" + name) for name in os.listdir(folder))
+walls("home", [("listed", lambda: bool(os.listdir(home)) and strays(home))])
 walls("accounts", [("shadow", lambda: bool(read("/etc/shadow"))), ("passwd", lambda: len(read("/etc/passwd").splitlines()) > 3)])
 walls("mount", [("tmpfs", lambda: libc.mount(b"none", b"/tmp", b"tmpfs", 0, None) == 0)])
 walls("namespaces", [("user", lambda: libc.unshare(0x10000000) == 0), ("mount", lambda: libc.unshare(0x00020000) == 0)])
@@ -107,7 +114,15 @@ def probe(sandbox: Sandbox | None = None) -> tuple[Check, ...]:
         Path(folder).chmod(0o755)
         (Path(folder) / "probe.py").write_text(_SCRIPT)
         command = Command(
-            ("/usr/bin/python3", "-I", f"{SOURCE}/probe.py", secret, str(Path.home()), str(os.getpid())),
+            (
+                "/usr/bin/python3",
+                "-I",
+                f"{SOURCE}/probe.py",
+                secret,
+                str(Path.home()),
+                str(os.getpid()),
+                *map(str, toolchains().roots),
+            ),
             mounts=(Mount(Path(folder), SOURCE),),
             limits=Limits(wall_seconds=30),
         )
