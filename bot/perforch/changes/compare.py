@@ -107,8 +107,8 @@ def _changed(
     for before, tokens in zip(lost if gained else (), old_tokens[len(suspects) :], strict=False):
         shapes[_shape(before, tokens)] += 1
     for after, tokens in zip(gained, new_tokens[len(suspects) :], strict=True):
-        shape = _shape(after, tokens)
-        if shapes[shape]:
+        shape = _shape(after, tokens) if shapes else b""
+        if shapes.get(shape):
             shapes[shape] -= 1  # the same function under another name
         else:
             found.append((None, after))
@@ -147,8 +147,9 @@ def _span(source: bytes, definition: Definition) -> bytes:
 
 
 def _shape(definition: Definition, tokens: bytes) -> bytes:
-    """The tokens with the function's own name blanked, so that a rename can be told."""
-    name = definition.simple_name.encode()
-    if re.fullmatch(rb"\w+", name) is None:
-        return tokens
-    return re.sub(rb"(?<![\w])" + re.escape(name) + rb"(?![\w])", b"\x05", tokens)
+    """The tokens with the names of the function and of what it stands in blanked, so that a rename can be told."""
+    words = re.findall(r"\w+", definition.owner)
+    if re.fullmatch(r"~?\w+", definition.simple_name):
+        words.append(definition.simple_name.lstrip("~"))
+    marks = {word.encode(): b"\x05%d\x05" % place for place, word in reversed(list(enumerate(words)))}
+    return b" ".join([marks.get(token, token) for token in tokens.split(b" ")]) if marks else tokens

@@ -7,9 +7,11 @@ what the grammar does not understand is left out and said so by `has_errors`.
 
 from __future__ import annotations
 
+import functools
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from perforch.languages.syntax import cpp, go, java, python, rust
+from perforch.languages.syntax import cpp, go, java, python, repair, rust
 from perforch.languages.syntax.definition import build, line_starts
 from perforch.languages.syntax.features import features_of
 from perforch.languages.syntax.model import Definition, Features, Parsed
@@ -49,17 +51,57 @@ GRAMMARS: dict[Language, Grammar] = {
 
 
 def definitions(language: Language, source: bytes) -> Parsed:
-    """The functions of a file in source order. Never raises; time grows linearly with the size."""
+    """The functions of a file in source order. Never raises; time grows linearly with the size.
+
+    Where the file does not parse, the functions beside the broken place are still found.
+    """
+    found, declared = _find(language, source, source)
     root = parse(language, source).root_node
+    if not root.has_error:
+        return Parsed(tuple(found), tuple(declared), has_errors=False)
+    shown = _understood(language, source)
+    if shown != source:
+        better, declared = _find(language, shown, source)
+        # What was taken out is still named, as far as it can be.
+        blanked = [one for one in found if not shown[one.body_start : one.body_end].strip()]
+        found = [*better, *(replace(one, has_error=True) for one in blanked)]
+        found.sort(key=_place)
+    has_errors = parse(language, shown).root_node.has_error or _is_cut(language, source, shown)
+    return Parsed(tuple(found), tuple(declared), has_errors)
+
+
+def _find(language: Language, shown: bytes, source: bytes) -> tuple[list[Definition], list[Definition]]:
+    """Functions with and without a body by the tree of `shown`, with texts of `source`."""
     grammar = GRAMMARS[language]
     starts = line_starts(source)
     found: list[Definition] = []
     declared: list[Definition] = []
-    for one in grammar.find(root):
+    for one in grammar.find(parse(language, shown).root_node):
         (found if one.body is not None else declared).append(build(one, grammar, source, starts))
     found.sort(key=_place)
     declared.sort(key=_place)
-    return Parsed(tuple(found), tuple(declared), root.has_error)
+    return found, declared
+
+
+@functools.lru_cache(maxsize=4)
+def _understood(language: Language, source: bytes) -> bytes:
+    """The source, with what the grammar stumbles over blanked where that helps."""
+    if not parse(language, source).root_node.has_error:
+        return source
+    shown = repair.without_macros(language, source)
+    if not parse(language, shown).root_node.has_error:
+        return shown
+
+    def sound(candidate: bytes) -> frozenset[tuple[str, int]]:
+        functions, declared = _find(language, candidate, candidate)
+        return frozenset((one.name, one.first_byte) for one in (*functions, *declared) if not one.has_error)
+
+    return repair.mended(language, shown, sound)
+
+
+def _is_cut(language: Language, source: bytes, shown: bytes) -> bool:
+    """Was more taken out than macros?"""
+    return shown != source and shown != repair.without_macros(language, source)
 
 
 def _place(definition: Definition) -> int:
@@ -111,5 +153,5 @@ def normalised_spans(
     language: Language, source: bytes, spans: Iterable[tuple[int, int]]
 ) -> tuple[bytes, ...]:
     """`normalised` of parts of one file, parsed once; a part is a span of bytes that holds whole nodes."""
-    root = parse(language, source).root_node
+    root = parse(language, _understood(language, source)).root_node
     return tuple(tokens(root, GRAMMARS[language], span=span) for span in spans)

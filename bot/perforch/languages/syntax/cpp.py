@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from perforch.languages.syntax.cpp_names import scopes
 from perforch.languages.syntax.remarks import plain
 from perforch.languages.syntax.tree import (
     MAX_DEPTH,
@@ -94,11 +95,13 @@ def _find(root: Node) -> Iterator[Found]:
         elif node.type in _CLASSES:
             body = node.child_by_field_name("body")
             if body is not None:
-                stack.append((body, body, (*owner, *_scopes(node.child_by_field_name("name"))), []))
+                stack.append((body, body, (*owner, *scopes(node.child_by_field_name("name"))), []))
         elif node.type in _HOLDERS:
             kind = node.child_by_field_name("type")
             if kind is not None and kind.type in _CLASSES:
                 stack.append((kind, kind, owner, []))
+            elif node.type != "type_definition":
+                yield from _prototypes(node, outer, owner, above)
         elif node.type in _PLACES:
             around = owner[:-1] if node.type == "friend_declaration" else owner
             preceding = Preceding(_COMMENTS)
@@ -126,8 +129,23 @@ def _find(root: Node) -> Iterator[Found]:
             stack.extend(reversed(inside))
 
 
-def _function(node: Node, outer: Node, owner: tuple[str, ...], above: list[Node]) -> Found | None:
-    declarator = node.child_by_field_name("declarator")
+def _prototypes(node: Node, outer: Node, owner: tuple[str, ...], above: list[Node]) -> Iterator[Found]:
+    """Functions that are declared; variables and pointers to functions are none."""
+    for declarator in node.children_by_field_name("declarator"):
+        inner = _declares(declarator)
+        if inner is None or inner.type != "function_declarator":
+            continue
+        found = _found(node, inner, outer, owner, above)
+        if found is None or found.has_error:
+            continue
+        name = found.simple_name
+        # Without a type only constructors, destructors and conversions are functions; the rest are macros.
+        if found.returns is not None or name.startswith(("~", "operator")) or owner[-1:] == (name,):
+            yield found
+
+
+def _declares(declarator: Node | None) -> Node | None:
+    """The innermost declarator of a function, or what else is declared."""
     for _ in range(MAX_DEPTH):
         if declarator is None:
             return None
@@ -138,8 +156,7 @@ def _function(node: Node, outer: Node, owner: tuple[str, ...], above: list[Node]
             # `int (*f(int))(char)`: the parameters of f are those of the inner declarator.
             nested = next((part for part in walk(inner) if part.type == "function_declarator"), None)
             if nested is None:
-                declarator = inner
-                break
+                return inner
             declarator = nested
         elif declarator.type in _DECLARATORS:
             declarator = declarator.child_by_field_name("declarator") or (
@@ -147,6 +164,17 @@ def _function(node: Node, outer: Node, owner: tuple[str, ...], above: list[Node]
             )
         else:
             break
+    return declarator
+
+
+def _function(node: Node, outer: Node, owner: tuple[str, ...], above: list[Node]) -> Found | None:
+    declarator = _declares(node.child_by_field_name("declarator"))
+    return _found(node, declarator, outer, owner, above)
+
+
+def _found(
+    node: Node, declarator: Node | None, outer: Node, owner: tuple[str, ...], above: list[Node]
+) -> Found | None:
     if declarator is None:
         return None
     named = (
@@ -154,22 +182,23 @@ def _function(node: Node, outer: Node, owner: tuple[str, ...], above: list[Node]
         if declarator.type == "function_declarator"
         else declarator
     )
-    scopes = _scopes(named)
-    if not scopes:
+    parts = scopes(named)
+    if not parts:
         return None
     parameters = declarator.child_by_field_name("parameters")
     if parameters is None:
         parameters = next((part for part in walk(declarator) if part.type == "parameter_list"), None)
         if parameters is None:
             return None
-    body = node.child_by_field_name("body")
+    # The grammar keeps the body of `A() try : a(1) { } catch (...) { }` in a statement.
+    body = node.child_by_field_name("body") or child(node, "try_statement")
     returns = node.child_by_field_name("type")
-    name, around = scopes[-1], (*owner, *scopes[:-1])
+    name, around = parts[-1], (*owner, *parts[:-1])
     case = False
     if returns is None and name in _TESTS:
         case = True
-        parts = [fold(part) for part in text(parameters).strip("()").split(",")]
-        name, around = ".".join(parts[:2]), ()
+        words = [fold(part) for part in text(parameters).strip("()").split(",")]
+        name, around = ".".join(words[:2]), ()
     return Found(
         owner="::".join(around),
         simple_name=name,
@@ -186,56 +215,6 @@ def _function(node: Node, outer: Node, owner: tuple[str, ...], above: list[Node]
         # An unknown macro in front of the declaration is an error to the grammar, but not to us.
         has_error=declarator.has_error or (body is not None and body.has_error),
     )
-
-
-def _scopes(node: Node | None) -> tuple[str, ...]:
-    """The parts of a possibly qualified name, without template arguments."""
-    parts: list[str] = []
-    for _ in range(MAX_DEPTH):
-        if node is None:
-            return tuple(parts)
-        if node.type in {"qualified_identifier"}:
-            parts += _plain_name(node.child_by_field_name("scope"))
-            node = node.child_by_field_name("name")
-        elif node.type == "parenthesized_declarator" and node.named_children:
-            node = node.named_children[0]
-        else:
-            return (*parts, *_plain_name(node))
-    return tuple(parts)
-
-
-def _plain_name(node: Node | None) -> tuple[str, ...]:
-    if node is None:
-        return ()
-    if node.type in {"template_type", "template_function", "template_method", "dependent_name"}:
-        inner = node.child_by_field_name("name") or (node.named_children[0] if node.named_children else None)
-        return _plain_name(inner) if inner is not None and inner.type != node.type else (fold(text(inner)),)
-    if node.type == "operator_cast":
-        return (
-            f"operator {fold(text(node.child_by_field_name('type')))}"
-            + _stars(node.child_by_field_name("declarator")),
-        )
-    if node.type == "operator_name":
-        symbol = fold(text(node).removeprefix("operator"))
-        if symbol.startswith('""'):
-            return (f'operator""{symbol[2:].strip()}',)
-        spaced = symbol[:1].isalpha()
-        return (f"operator {symbol}" if spaced else "operator" + symbol.replace(" ", ""),)
-    if node.type == "destructor_name":
-        return ("~" + text(node).lstrip("~ "),)
-    if node.type in {"identifier", "field_identifier", "type_identifier", "namespace_identifier"}:
-        return (text(node),)
-    return ()
-
-
-def _stars(node: Node | None) -> str:
-    marks = ""
-    for _ in range(MAX_DEPTH):
-        if node is None or "function_declarator" in node.type:
-            return marks
-        marks += "*" if "pointer" in node.type else "&" if "reference" in node.type else ""
-        node = next((part for part in node.named_children if "declarator" in part.type), None)
-    return marks
 
 
 def _block_test(previous: Node | None, block: Node) -> Found | None:

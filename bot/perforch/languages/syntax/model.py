@@ -65,8 +65,8 @@ class Parsed:
     Attributes:
         definitions: functions with a body.
         declarations: functions without one (abstract, interface, pure virtual, `= default`, extern,
-            prototypes of Java, Rust
-            and Go, Python overloads and abstract methods); C++ prototypes are not listed.
+            prototypes,
+            Python overloads and abstract methods).
         has_errors: some part of the file was not understood.
     """
 

@@ -26,36 +26,51 @@ class _Around:
 
 
 def tokens(root: Node, grammar: Grammar, *, span: tuple[int, int] | None = None) -> bytes:
-    """Tokens below `root` (only those inside `span`), joined by single spaces."""
+    """Tokens below `root` (only those inside `span`), joined by single spaces.
+
+    The walk begins at the smallest node that holds the span, so its time does not depend on the rest of the file.
+    """
     begin, finish = span if span is not None else (root.start_byte, root.end_byte)
+    top = root
+    if span is not None and begin < finish:
+        top = root.descendant_for_byte_range(begin, finish) or root
+    comments, atomic, sequences = grammar.comments, grammar.atomic, grammar.sequences
     out: list[bytes] = []
-    cursor = root.walk()
+    cursor = top.walk()
     inside: list[_Around] = []
     while True:
         node = cursor.node
         assert node is not None
-        if node.start_byte >= finish > begin:
-            break
         kind = node.type
         parent = inside[-1] if inside else None
+        start, end = node.start_byte, node.end_byte
+        if start >= finish > begin:
+            break
         if (
-            node.end_byte > begin
-            and kind not in grammar.comments
+            end > begin
+            and kind not in comments
             and not (grammar.indented and kind == "expression_statement" and _is_documentation(node, inside))
         ):
-            whole = node.start_byte >= begin and node.end_byte <= finish
-            if kind not in grammar.atomic and node.child_count and cursor.goto_first_child():
-                marked = whole and kind in grammar.sequences
+            whole = start >= begin and end <= finish
+            skipped: int | None = 0
+            if kind not in atomic and (
+                cursor.goto_first_child()
+                if whole
+                else (skipped := cursor.goto_first_child_for_byte(begin)) is not None
+            ):
+                marked = whole and kind in sequences
                 if marked:
                     out.append(_OPEN)
-                inside.append(_Around(kind, marked))
+                inside.append(_Around(kind, marked, bool(skipped)))
                 continue
-            if whole and not (parent is not None and parent.kind in grammar.sequences and kind in _ENDS):
-                content = (node.text or b"").replace(b"\r\n", b"\n")
-                out.append(content if kind in grammar.atomic else content.strip())
+            if whole and not (parent is not None and parent.kind in sequences and kind in _ENDS):
+                content = node.text or b""
+                if b"\r" in content:
+                    content = content.replace(b"\r\n", b"\n")
+                out.append(content if kind in atomic else content.strip())
                 if parent is not None and parent.marked:
                     out.append(_END)
-        if parent is not None and kind not in grammar.comments:
+        if parent is not None and kind not in comments:
             parent.begun = True
         while not cursor.goto_next_sibling():
             if not cursor.goto_parent():

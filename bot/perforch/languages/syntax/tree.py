@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from tree_sitter import Node, Tree
 
+_KEPT_BYTES = 2_000_000
 MAX_DEPTH = 60  # of classes and namespaces around a function; deeper ones are not looked into
 _GRAMMARS = {
     Language.PYTHON: "tree_sitter_python",
@@ -39,6 +40,12 @@ def _grammar(language: Language) -> TreeSitterLanguage:
 
 def parse(language: Language, source: bytes) -> Tree:
     """The concrete syntax tree; there is always one, with error nodes where the source is not understood."""
+    return _parse(language, source) if len(source) < _KEPT_BYTES else _parse.__wrapped__(language, source)
+
+
+@functools.lru_cache(maxsize=4)
+def _parse(language: Language, source: bytes) -> Tree:
+    # Who asks for the functions of a file mostly goes on to ask for tokens or names of the same bytes.
     return Parser(_grammar(language)).parse(source)
 
 
