@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
+import subprocess
+import zipfile
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from perforch.changes.function import Function
+from perforch.errors import ToolMissingError
 from perforch.result import Language
 from perforch.sandbox import open_sandbox
+from perforch.settings import LanguageSettings, Settings
+from perforch.workloads import find
 from perforch.workloads.java import JavaRunner, discover
 from perforch.workloads.model import Tree
 from perforch.workloads.options import Options
+from perforch.workloads.unavailable import available
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -89,9 +98,13 @@ def function(path: str = "src/shop/Stock.java") -> Function:
 
 
 def found(
-    sandbox: Sandbox, of: Tree, path: str = "src/shop/Stock.java", options: Options | None = None
+    sandbox: Sandbox,
+    of: Tree,
+    path: str = "src/shop/Stock.java",
+    options: Options | None = None,
+    settings: LanguageSettings | None = None,
 ) -> JavaRunner:
-    runner = discover(sandbox, None, of, path, options or Options())
+    runner = discover(sandbox, settings, of, path, options or Options())
     assert runner is not None
     return runner
 
@@ -166,3 +179,167 @@ def test_annotated_methods(sandbox: Sandbox, tmp_path: Path) -> None:
     report = runner.test(wrong, named)
     assert report.outcomes["shop.CasesTest#two"] == "failed"
     assert "expected 1 but was 9" in report.failures[0].message
+
+
+POM = """<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>shop</groupId><artifactId>stock</artifactId><version>1</version>
+  <properties><junit.version>5.9.3</junit.version></properties>
+  <dependencies><dependency>
+    <groupId>org.junit.jupiter</groupId><artifactId>junit-jupiter</artifactId><version>${junit.version}</version>
+  </dependency></dependencies>
+</project>
+"""
+BROUGHT = """<project><dependencies>
+  <dependency><groupId>org.junit.jupiter</groupId><artifactId>junit-jupiter-api</artifactId><version>5.9.3</version></dependency>
+</dependencies></project>
+"""
+GRADLE = """plugins { id 'java' }
+dependencies { testImplementation 'org.junit.jupiter:junit-jupiter:5.9.3' }
+"""
+CASES = {"src/test/java/shop/CasesTest.java": METHODS}
+MAVEN_PATH = "src/main/java/shop/Stock.java"
+
+
+@pytest.fixture(scope="module")
+def annotations(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A jar with annotations of the names that JUnit's have."""
+    place = tmp_path_factory.mktemp("annotations")
+    files = [place / f"{name}.java" for name in ("Test", "BeforeEach", "Disabled")]
+    for file in files:
+        file.write_text(ANNOTATION.replace("NAME", file.stem))
+    subprocess.run(["javac", "-d", place / "classes", *files], check=True)
+    with zipfile.ZipFile(place / "api.jar", "w") as jar:
+        for file in (place / "classes").rglob("*.class"):
+            jar.write(file, file.relative_to(place / "classes"))
+    return place / "api.jar"
+
+
+def store(home: Path, kind: str, jar: Path) -> None:
+    """What Maven or Gradle has downloaded: an aggregate of which the jar is a part."""
+    for name, text in (("junit-jupiter", BROUGHT), ("junit-jupiter-api", "<project/>")):
+        if kind == "maven":
+            poms = jars = home / ".m2/repository/org/junit/jupiter" / name / "5.9.3"
+        else:
+            base = home / ".gradle/caches/modules-2/files-2.1/org.junit.jupiter" / name / "5.9.3"
+            poms, jars = base / "1a", base / "2b"
+        poms.mkdir(parents=True)
+        jars.mkdir(exist_ok=True)
+        (poms / f"{name}-5.9.3.pom").write_text(text)
+        if name == "junit-jupiter-api":
+            shutil.copy(jar, jars / f"{name}-5.9.3.jar")
+
+
+@pytest.mark.parametrize(
+    ("kind", "file", "text"), [("maven", "pom.xml", POM), ("gradle", "build.gradle", GRADLE)]
+)
+def test_projects_whose_build_system_cannot_run_offline_are_compiled_with_their_stored_jars(
+    sandbox: Sandbox,
+    tmp_path: Path,
+    annotations: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+    file: str,
+    text: str,
+) -> None:
+    store(tmp_path / "home", kind, annotations)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    head = planted(tmp_path / "head", SLOW, {file: text} | CASES, MAVEN_PATH)
+    runner = found(sandbox, head, MAVEN_PATH)
+    assert runner.name == kind
+    named = runner.tests_naming(head, function(MAVEN_PATH))
+    assert named == ("shop.CasesTest#two", "shop.CasesTest#large")
+    assert set(runner.test(head).passed) == {*named, "shop.CasesTest#unrelated"}
+    timed = runner.timed(head, named)
+    assert timed is not None
+    assert sandbox.run(timed.command).ok
+
+
+def test_a_library_that_is_nowhere_is_not_a_failing_test(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    files = {"pom.xml": POM, "src/test/java/shop/StockTest.java": MAIN} | CASES
+    other = {"src/test/java/shop/CasesTest.java": METHODS.replace("org.junit.jupiter", "com.example.checks")}
+    head = planted(tmp_path / "head", SLOW, files | other, MAVEN_PATH)
+    sandbox = open_sandbox("required")
+    exercise = find.exercise(sandbox, Settings(), head, function(MAVEN_PATH))
+    assert exercise.runner is not None
+    report = exercise.runner.test(head)
+    assert report.built
+    assert report.passed == {"shop.StockTest"}
+    left = available(exercise, report, function(MAVEN_PATH))
+    assert left.tests == ("shop.StockTest",)
+    only = available(replace(exercise, tests=("shop.CasesTest#two",)), report, function(MAVEN_PATH))
+    assert only.runner is None
+    assert "com.example.checks.api is in no jar on this machine" in only.reason
+    assert "run `mvn test` once" in only.reason
+
+
+def test_modules_are_compiled_with_the_sources_of_their_siblings(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    files = {
+        "pom.xml": POM.replace(
+            "<dependencies>",
+            "<packaging>pom</packaging><modules><module>a</module><module>b</module></modules><dependencies>",
+        ),
+        "a/pom.xml": POM.replace(">stock<", ">a<"),
+        "b/pom.xml": POM.replace(">stock<", ">b<"),
+        "b/src/main/java/shop/Twice.java": "package shop; class Twice { static int of(int n) { return 2 * n; } }",
+        "a/src/test/java/shop/StockTest.java": MAIN.replace("repeats(v) != 0", "repeats(v) != Twice.of(0)"),
+    }
+    path = "a/src/main/java/shop/Stock.java"
+    head = planted(tmp_path / "head", SLOW, files, path)
+    runner = found(sandbox, head, path)
+    assert runner.test(head).outcomes == {"shop.StockTest": "passed"}
+    assert runner.timed(head, ["shop.StockTest"]) is not None
+
+
+def test_configured_commands_and_the_classes_they_leave(sandbox: Sandbox, tmp_path: Path) -> None:
+    build = "mkdir -p made/m made/t && javac -d made/m src/shop/*.java && javac -cp made/m -d made/t test/shop/*.java"
+    test = ["sh", "-c", "java -ea -Dlimit=4000 -cp made/m:made/t shop.StockTest && cat data.txt"]
+    settings = LanguageSettings(build=["sh", "-c", build], test=test)
+    files = MAIN_FILES | {"data.txt": "data"}
+    head = planted(tmp_path / "head", SLOW, files)
+    runner = found(sandbox, head, settings=settings)
+    assert runner.name == "configured"
+    whole = shlex.join(test)
+    assert runner.test(head).outcomes == {"shop.StockTest": "passed", whole: "passed"}
+    assert runner.tests_naming(head, function()) == ("shop.StockTest",)
+    timed = runner.timed(head, ["shop.StockTest"])
+    assert timed is not None
+    assert sandbox.run(timed.command).ok
+    assert whole in timed.description
+    wrong = planted(tmp_path / "wrong", "return v.length;", files)
+    assert set(runner.test(wrong).failed) == {"shop.StockTest", whole}
+    # What only the whole command checks counts too.
+    short = planted(tmp_path / "short", SLOW, MAIN_FILES)
+    assert runner.test(short).outcomes == {"shop.StockTest": "passed", whole: "failed"}
+    broken = planted(tmp_path / "broken", "return v.missing;", files)
+    assert not runner.test(broken).built
+
+
+def test_a_configured_test_command_without_a_build(sandbox: Sandbox, tmp_path: Path) -> None:
+    test = [
+        "sh",
+        "-c",
+        "mkdir made && javac -d made src/shop/*.java test/shop/*.java && java -ea -cp made shop.StockTest",
+    ]
+    settings = LanguageSettings(test=test)
+    head = planted(tmp_path / "head", SLOW, MAIN_FILES)
+    runner = found(sandbox, head, settings=settings)
+    whole = shlex.join(test)
+    assert runner.test(head).outcomes == {"shop.StockTest": "passed", whole: "passed"}
+    assert runner.timed(head, ["shop.StockTest"]) is not None
+
+
+def test_a_configured_command_that_is_not_there_names_its_key(sandbox: Sandbox, tmp_path: Path) -> None:
+    head = planted(tmp_path / "head", SLOW, MAIN_FILES)
+    for settings, key in (
+        (LanguageSettings(build=["no-such-tool"]), "build"),
+        (LanguageSettings(test=["./gradlew", "test"]), "test"),
+    ):
+        with pytest.raises(ToolMissingError, match=f"languages.java.{key} in .* cannot be run"):
+            found(sandbox, head, settings=settings).test(head)

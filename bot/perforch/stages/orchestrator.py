@@ -265,7 +265,8 @@ class _Run:
 def _broken(function: Function, error: BaseException) -> Walked:
     """What a function ends with when its walk could not be finished."""
     if isinstance(error, ToolMissingError):
-        return Walked(unwalked(function, Verdict.NOT_MEASURABLE, error.message))
+        reason = f"{error.message}; {error.hint}" if error.hint else error.message
+        return Walked(unwalked(function, Verdict.NOT_MEASURABLE, reason))
     if isinstance(error, PerforchError):
         return Walked(unwalked(function, Verdict.FAILED, error.message))
     if os.environ.get("PERFORCH_DEBUG") or not isinstance(error, Exception):

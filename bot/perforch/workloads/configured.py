@@ -26,7 +26,6 @@ WORKLOAD = "workload"  # id of a workload that has no tests beside it
 BUILD_LIMITS = Limits(wall_seconds=600.0, memory_bytes=4 * 1024**3)
 _KNOWN = {
     Language.PYTHON: {"pytest", "py.test", "unittest"},
-    Language.JAVA: {"mvn", "mvnw"},
     Language.GO: {"go"},
     Language.RUST: {"cargo"},
 }
@@ -34,16 +33,14 @@ _KNOWN = {
 
 def recognised(language: Language, argv: Sequence[str]) -> bool:
     """Is this a test command whose results the language's runner can read?"""
-    if language is Language.CPP:
-        return True  # the runner sees which programs a command starts
+    if language in {Language.CPP, Language.JAVA}:
+        return True  # the runner sees which programs a command starts, or which classes it leaves
     words = [PurePosixPath(word).name for word in argv]
     if language is Language.PYTHON:
         if words[0].startswith("python"):
             return words[1:2] == ["-m"] and words[2:3] != [] and words[2] in _KNOWN[language]
         return words[0] in {"pytest", "py.test"}
-    if language in {Language.GO, Language.RUST}:
-        return words[0] in _KNOWN[language] and "test" in words[1:]
-    return words[0] in _KNOWN[language]
+    return words[0] in _KNOWN[language] and "test" in words[1:]
 
 
 class _Commands:

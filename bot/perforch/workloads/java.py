@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import secrets
+import shlex
 import threading
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from perforch.languages import syntax
 from perforch.result import Language
 from perforch.sandbox.spec import OUTPUT, Command, Limits
-from perforch.workloads import builds, java_build, java_project, java_report
+from perforch.workloads import builds, java_build, java_maven, java_project, java_report
 from perforch.workloads.model import ColdCheck, Failure, TestReport, TimedCommand
 from perforch.workloads.naming import callers, is_generic, naming
 from perforch.workloads.options import DEFAULT, Options
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from perforch.settings import LanguageSettings
     from perforch.workloads.java_build import Build
     from perforch.workloads.java_project import Case, Project
-    from perforch.workloads.model import Tree
+    from perforch.workloads.model import TestOutcome, Tree
 
 MAX_TESTS = 200
 MIN_MS = 800.0  # shorter runs of a JVM are mostly class loading and the work of its compiler threads
@@ -34,7 +36,7 @@ def discover(
     sandbox: Sandbox, settings: LanguageSettings | None, tree: Tree, path: str, options: Options = DEFAULT
 ) -> JavaRunner | None:
     """A runner for the nearest project above `path`."""
-    project = java_project.find(tree, path)
+    project = java_project.find(tree, path, settings)
     return None if project is None else JavaRunner(sandbox, settings, project, options)
 
 
@@ -53,7 +55,10 @@ class JavaRunner:
         self._project = project
         self._options = options
         self._lock = threading.Lock()
-        self._builds: dict[str, Build] = {}
+        self._builds = java_build.Builds(sandbox, project)
+        self._alone: dict[
+            frozenset[str], tuple[str, ...]
+        ] = {}  # those that run in our harness, by what was asked
 
     @property
     def name(self) -> str:
@@ -78,6 +83,8 @@ class JavaRunner:
             found = self._naming(cases, files, set(others), owner) if others else ()
         if not found and own:
             found = self._naming(cases, {function.path: own}, {simple}, owner)
+        if self._project.test and not (cases and self._built(tree).classpath):
+            return (self._project.whole,)  # what the command does is not known; it is the one test
         return found[:MAX_TESTS]
 
     @staticmethod
@@ -118,14 +125,41 @@ class JavaRunner:
 
     def test(self, tree: Tree, tests: Sequence[str] | None = None) -> TestReport:
         """Compile everything and run the tests, assertions switched on."""
-        if self._project.kind == "maven":
-            return java_build.maven_test(
-                self._sandbox, self._project, tree, tests, self._options.test_seconds
-            )
         build = self._built(tree)
+        if self._builds.by_maven:
+            return self._by_maven(build, tree, tests)
         if build.errors:
-            return TestReport(built=False, outcomes={}, failures=build.errors)
-        return self._run(build, tests if tests is not None else [case.id for case in self._cases(tree)])
+            return TestReport(built=False, outcomes={}, failures=build.errors, unavailable=build.lacks)
+        cases = self._cases(tree)
+        command = self._project.whole
+        lacks = {case.id: build.lacks[case.path] for case in cases if case.path in build.lacks}
+        chosen = tests if tests is not None else [case.id for case in cases]
+        chosen = [test for test in chosen if test != command]
+        left = [test for test in chosen if test not in lacks] if build.classpath else []
+        report = self._run(build, left)
+        if command and (tests is None or command in tests):
+            # The first tree's build has run the tests already where nothing else builds.
+            done = java_build.whole(self._sandbox, self._project, tree, self._options.test_seconds)
+            report = java_report.beside(report, command, done)
+        return java_report.without(report, {test: lacks[test] for test in chosen if test in lacks})
+
+    def _by_maven(self, build: Build, tree: Tree, tests: Sequence[str] | None) -> TestReport:
+        """Surefire's report; what it says passed must also pass in our harness where the first tree's tests do.
+
+        The tests of a candidate may write Surefire's reports, but not ours.
+        """
+        report = java_maven.test(self._sandbox, self._project, tree, tests, self._options.test_seconds)
+        if not report.built or build.errors:
+            return report
+        first = self._alone.get(frozenset())
+        asked = report.passed if first is None else report.passed & set(first)
+        ours = self._run(build, sorted(asked))
+        if first is None and tests is None:
+            self._alone.setdefault(frozenset(), tuple(sorted(ours.passed)))
+        if first is None:
+            return report
+        outcomes: dict[str, TestOutcome] = {**report.outcomes, **dict.fromkeys(ours.failed, "failed")}
+        return replace(report, outcomes=outcomes, failures=(*report.failures, *ours.failures))
 
     def _run(self, build: Build, tests: Sequence[str]) -> TestReport:
         """Run to the end, in a new JVM after every test that ended the one before."""
@@ -168,7 +202,10 @@ class JavaRunner:
     ) -> TimedCommand | None:
         """One JVM that runs the tests `repeat` times; at least `MIN_MS` of work, whatever is asked."""
         build = self._built(tree)
-        if build.errors or not tests or not set(tests) <= self._run(build, tests).passed:
+        if build.errors or not build.classpath or not tests:
+            return None
+        tests = self._runnable(build, tests)
+        if not tests:
             return None
         count = self._count(build, tests, min_ms) if repeat is None else repeat
         if repeat is not None and not self._sandbox.run(self._timed_command(build, tests, repeat)).ok:
@@ -179,6 +216,17 @@ class JavaRunner:
             self._timed_command(build, tests, count), count, self._description(tests, count), threads=2
         )
 
+    def _runnable(self, build: Build, tests: Sequence[str]) -> tuple[str, ...]:
+        """The tests that are timed: all of them must pass. Where others run the tests, those that our harness cannot run are left out,
+        the same for every tree."""
+        passed = self._run(build, tests).passed
+        kept = tuple(test for test in tests if test in passed)
+        if not (self._builds.by_maven or self._project.test):
+            return kept if len(kept) == len(tests) else ()
+        with self._lock:
+            first = self._alone.setdefault(frozenset(tests), kept)
+        return first if set(first) <= passed else ()
+
     def _count(self, build: Build, tests: Sequence[str], min_ms: float) -> int | None:
         return builds.calibrated(
             self._sandbox, lambda times: self._timed_command(build, tests, times), max(min_ms, MIN_MS)
@@ -187,7 +235,8 @@ class JavaRunner:
     def cold_check(self, tree: Tree, tests: Sequence[str], repeat: int) -> ColdCheck | None:
         """First against later rounds in one JVM. The first round of any Java code is slow: compare with the baseline's."""
         build = self._built(tree)
-        if build.errors:
+        tests = self._alone.get(frozenset(tests), tuple(tests))
+        if build.errors or not tests:
             return None
         mark = secrets.token_hex(8)
         command = self._timed_command(build, tests, max(2, repeat), mark=mark, mode="cold")
@@ -210,15 +259,7 @@ class JavaRunner:
             new = java_project.without_exit(text)
             if new != text:
                 edits[path] = new
-        place = builds.place(tree, "java", edits)
-        key = str(place.source)
-        with self._lock:
-            known = self._builds.get(key)
-        if known is None:
-            known = java_build.build(self._sandbox, self._project, tree, place)
-            with self._lock:
-                self._builds[key] = known
-        return known
+        return self._builds.of(tree, edits)
 
     def _java(self, build: Build, arguments: tuple[str, ...], *, stdin: bytes = b"") -> Command:
         return Command(
@@ -248,6 +289,9 @@ class JavaRunner:
         shown = " ".join(tests[:5]) + (" ..." if len(tests) > 5 else "")
         times = f"  # {count} times in one JVM" if count > 1 else ""
         where = f"cd {self._project.root} && " if self._project.root else ""
+        if self._project.test or self._project.build:
+            commands = " && ".join(filter(None, (shlex.join(self._project.build), self._project.whole)))
+            return f"{commands}  # {shown}{times}"
         if self._project.kind == "maven":
             return f"{where}mvn test -Dtest={','.join(tests[:5])}{times}"
         if self._project.kind == "gradle":

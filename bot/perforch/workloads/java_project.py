@@ -1,21 +1,24 @@
-"""Java projects: where they stand, what is compiled, which jars of this machine their tests need."""
+"""Java projects: where they stand, what is compiled, what runs."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+import shlex
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Literal
 
 from perforch.languages import syntax
 from perforch.result import Language
-from perforch.sandbox.spec import SOURCE, Mount
+from perforch.sandbox.spec import SOURCE
 from perforch.workloads import builds
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from perforch.settings import LanguageSettings
     from perforch.workloads.model import Tree
 
-JARS = "/perforch/jars"
 _PACKAGE = re.compile(rb"^\s*package\s+([\w.]+)\s*;", re.MULTILINE)
 _LAYOUTS = (
     "src/main/java",
@@ -30,24 +33,39 @@ _LAYOUTS = (
     "tests",
     "main",
 )
-_NEEDED = (
-    "junit", "junit4", "hamcrest", "hamcrest-core", "hamcrest-all", "hamcrest-library", "junit-jupiter-api", "junit-jupiter-params",
-    "opentest4j", "apiguardian-api", "junit-platform-commons", "assertj-core",
-)  # fmt: skip
-_VERSION = re.compile(r"-\d[\w.]*$")
 
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """A project in the repository."""
+    """A project in the repository.
+
+    Attributes:
+        top: the folder of the whole that the project is a module of; `root` when it stands alone.
+        build, test: commands of the configuration.
+        options: what the configuration gives Maven.
+    """
 
     root: str
-    kind: Literal["javac", "maven", "gradle"]
+    kind: Literal["javac", "maven", "gradle", "configured"]
+    top: str = ""
+    build: tuple[str, ...] = ()
+    test: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
 
     @property
     def home(self) -> str:
         """The working directory of builds and tests."""
-        return f"{SOURCE}/{self.root}" if self.root else SOURCE
+        return self.home_of(self.root)
+
+    @staticmethod
+    def home_of(folder: str) -> str:
+        """Where a folder of the repository is inside the sandbox."""
+        return f"{SOURCE}/{folder}" if folder else SOURCE
+
+    @property
+    def whole(self) -> str:
+        """Id of the configured test command; empty when there is none."""
+        return shlex.join(self.test)
 
     @property
     def prefix(self) -> str:
@@ -71,16 +89,44 @@ class Case:
         return f"{self.type}#{self.method}" if self.method else self.type
 
 
-def find(tree: Tree, path: str) -> Project | None:
+def find(tree: Tree, path: str, settings: LanguageSettings | None = None) -> Project | None:
+    """The project of a file, with the commands that the configuration names."""
+    found = _nearest(tree, path)
+    if found is None or settings is None or not (settings.build or settings.test):
+        return found
+    build, test = tuple(settings.build or ()), tuple(settings.test or ())
+    if found.kind == "maven" and not build and PurePosixPath(test[0]).name in {"mvn", "mvnw"}:
+        return replace(found, options=_options(test[1:]))
+    return replace(found, kind="configured", build=build, test=test)
+
+
+def _options(words: Sequence[str]) -> tuple[str, ...]:
+    """Options among Maven's arguments: phases are ours to choose, and so are modules."""
+    kept: list[str] = []
+    rest = list(words)
+    while rest:
+        word = rest.pop(0)
+        if word in {"-P", "--activate-profiles", "-s", "--settings", "-gs", "-t"} and rest:
+            kept += [word, rest.pop(0)]
+        elif word in {"-pl", "--projects", "-f", "--file", "-T", "--threads"} and rest:
+            rest.pop(0)
+        elif word.startswith(("-P", "-D")):
+            kept.append(word)
+    return tuple(kept)
+
+
+def _nearest(tree: Tree, path: str) -> Project | None:
     """The nearest pom.xml or build.gradle above `path`; otherwise the folder that holds the file's source roots."""
     if not path.endswith(".java"):
         return None
     for folder in PurePosixPath(path).parents:
         root = "" if str(folder) == "." else str(folder)
         if (tree.source / root / "pom.xml").is_file():
-            return Project(root, "maven")
+            return Project(root, "maven", _top(tree, root, ("pom.xml",), rb"<modules?>"))
         if any((tree.source / root / name).is_file() for name in ("build.gradle", "build.gradle.kts")):
-            return Project(root, "gradle")
+            return Project(
+                root, "gradle", _top(tree, root, ("settings.gradle", "settings.gradle.kts"), rb"include")
+            )
     text = builds.read(tree.source, path)
     parts = PurePosixPath(path).parent.parts
     package = tuple(package_of(text).split(".")) if package_of(text) else ()
@@ -91,7 +137,28 @@ def find(tree: Tree, path: str) -> Project | None:
         if parts[-len(ending) :] == ending:
             parts = parts[: -len(ending)]
             break
-    return Project("/".join(parts), "javac")
+    return Project("/".join(parts), "javac", "/".join(parts))
+
+
+def _top(tree: Tree, root: str, names: Sequence[str], pattern: bytes) -> str:
+    """The outermost folder above a module whose build file speaks of modules, without a gap."""
+    top = root
+    for folder in PurePosixPath(root).parents if root else ():
+        above = "" if str(folder) == "." else str(folder)
+        if any(re.search(pattern, builds.read(tree.source, above, name)) for name in names):
+            top = above
+    return top
+
+
+def siblings(tree: Tree, project: Project) -> list[str]:
+    """Source folders of the other modules, inside the sandbox."""
+    if project.top == project.root:
+        return []
+    found = sorted((tree.source / project.top).rglob("src/main/java"))
+    names = [
+        path.relative_to(tree.source).as_posix() for path in found if path.is_dir() and not path.is_symlink()
+    ]
+    return [f"{SOURCE}/{name}" for name in names if not name.startswith(project.prefix)][:100]
 
 
 def package_of(text: bytes) -> str:
@@ -150,37 +217,3 @@ def resources(tree: Tree, project: Project) -> list[str]:
     """Folders with files that programs load from the class path."""
     names = ("src/test/resources", "src/main/resources", "resources", "test/resources")
     return [f"{project.home}/{name}" for name in names if (tree.source / project.root / name).is_dir()]
-
-
-def jars(tree: Tree, project: Project) -> tuple[list[str], tuple[Mount, ...]]:
-    """Class path entries: jars in the project, then test libraries of this machine with the mounts they need."""
-    own = [
-        f"{SOURCE}/{path.relative_to(tree.source).as_posix()}"
-        for folder in ("lib", "libs")
-        for path in sorted((tree.source / project.root / folder).glob("*.jar"))
-        if not path.is_symlink()
-    ]
-    present = {_VERSION.sub("", PurePosixPath(entry).stem) for entry in own}
-    mounts = [
-        Mount(path, f"{JARS}/{name}.jar")
-        for name, path in sorted(_installed().items())
-        if name not in present
-    ]
-    return own + [mount.target for mount in mounts], tuple(mounts)
-
-
-def _installed() -> dict[str, Path]:
-    found: dict[str, Path] = {}
-    debian = Path("/usr/share/java")
-    for name in _NEEDED:
-        path = debian / f"{name}.jar"
-        if path.exists():
-            found[name] = path.resolve()
-    repository = Path.home() / ".m2" / "repository"
-    groups = ("junit", "org/junit", "org/hamcrest", "org/opentest4j", "org/apiguardian", "org/assertj")
-    for group in groups:
-        for path in sorted((repository / group).rglob("*.jar")) if (repository / group).is_dir() else ():
-            name = _VERSION.sub("", path.stem)
-            if name in _NEEDED and not path.stem.endswith(("-sources", "-javadoc")):
-                found[name] = path
-    return found

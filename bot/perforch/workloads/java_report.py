@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
@@ -14,11 +14,13 @@ from perforch.workloads.model import Failure
 from perforch.workloads.text import trimmed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable, Mapping
 
     from perforch.sandbox.spec import Completed
-    from perforch.workloads.model import TestOutcome
+    from perforch.workloads.model import TestOutcome, TestReport
 
+_PACKAGE = re.compile(r"^/src/(\S+\.java):\d+: error: package ([\w.]+) does not exist$", re.MULTILINE)
+_FILE = re.compile(r"^/src/(\S+\.java):\d+: error: ", re.MULTILINE)
 _ERROR = re.compile(r"^(?:\[ERROR\] )?(\S+\.java):(?:\[)?(\d+)[,\d\]]*:? (?:error: )?(.*)$")
 
 
@@ -66,6 +68,50 @@ def unfinished(said: Said, done: Completed) -> tuple[str, ...]:
         said.outcomes[test] = "failed"
         said.failures.append(Failure(test, how_it_ended(done), trimmed(done.stderr)))
     return tuple(test for test in missing if test not in running)
+
+
+def packages(text: bytes, own: Collection[str]) -> dict[str, str]:
+    """Files that use a package which no jar has, and its name; packages near those of the project are the code's own mistake."""
+    near = {tuple(name.split(".")[:2]) for name in own if name}
+    found: dict[str, str] = {}
+    for path, name in _PACKAGE.findall(text.decode("utf-8", "replace")):
+        if tuple(name.split(".")[:2]) not in near and "." in name:
+            found.setdefault(path, name)
+    return found
+
+
+def files(text: bytes) -> set[str]:
+    """Files with errors, by their path from the repository's root."""
+    return {match[1] for match in _FILE.finditer(text.decode("utf-8", "replace"))}
+
+
+def beside(report: TestReport, command: str, done: Completed) -> TestReport:
+    """The report of single tests with the outcome of the command that runs them all.
+
+    A test that fails by itself where the command as a whole passes needs what only the command gives it: it is skipped.
+    """
+    outcomes, failures = dict(report.outcomes), list(report.failures)
+    if done.ok:
+        failures = []
+        outcomes = {test: "skipped" if one == "failed" else one for test, one in outcomes.items()}
+    else:
+        trace = trimmed(done.stdout + b"\n" + done.stderr)
+        failures.append(Failure(command, how_it_ended(done), trace))
+    return replace(
+        report,
+        outcomes={**outcomes, command: "passed" if done.ok else "failed"},
+        failures=tuple(failures),
+        stopped="" if done.ok else report.stopped or done.stopped,
+        seconds=report.seconds + done.seconds,
+    )
+
+
+def without(report: TestReport, lacks: Mapping[str, str]) -> TestReport:
+    """The report with the tests that cannot be compiled on this machine."""
+    told = tuple(failure for failure in report.failures if failure.test not in lacks)
+    failures = tuple(Failure(test, reason) for test, reason in lacks.items())
+    outcomes: dict[str, TestOutcome] = {**report.outcomes, **dict.fromkeys(lacks, "failed")}
+    return replace(report, outcomes=outcomes, failures=told + failures, unavailable=dict(lacks))
 
 
 def compiler_errors(text: bytes) -> tuple[Failure, ...]:
