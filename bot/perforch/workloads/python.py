@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from perforch.sandbox.spec import SOURCE, Command, Limits, Mount
-from perforch.workloads import python_env, python_report, python_tests, repeat, trees
+from perforch.workloads import builds, python_env, python_report, python_tests, repeat, trees
 from perforch.workloads.model import ColdCheck, Failure, TestReport, TimedCommand
 from perforch.workloads.options import DEFAULT, Options
 from perforch.workloads.python_report import Lines, profile_text
@@ -26,6 +26,12 @@ if TYPE_CHECKING:
 ROOTS = ("pyproject.toml", "setup.py", "setup.cfg", "pytest.ini", "tox.ini")
 MAX_TESTS = 200  # named on a command line
 _QUIET = frozenset({"-q", "-qq", "-v", "-vv", "-vvv", "-x", "--quiet", "--verbose", "--exitfirst", "-s"})
+_VALUES = frozenset(
+    {
+        "-k", "-m", "-p", "-c", "-o", "-W", "-n", "-r", "--rootdir", "--ignore", "--ignore-glob", "--deselect", "--confcutdir",
+        "--basetemp", "--durations", "--tb", "--timeout", "--cov", "--ds", "--numprocesses", "--import-mode", "--override-ini",
+    }
+)  # fmt: skip
 _HARNESS = f"{python_env.HARNESS}/perforch_pytest.py"
 
 
@@ -79,7 +85,10 @@ class PythonRunner:
         self._options = options
         configured = pytest_arguments(settings.test) if settings is not None and settings.test else None
         self._configured, self._extra = configured or ("", ())
+        self._build = settings.build if settings is not None else None
+        self._prepared: dict[tuple[Path, int], Failure | None] = {}
         self._lock = threading.Lock()
+        self._building = threading.Lock()
         self._interpreter: python_env.Interpreter | None = None
         self._plain = False  # the project's addopts do not fit the installed plugins
         self._writes = False  # tests write beside the sources
@@ -113,6 +122,9 @@ class PythonRunner:
 
     def test(self, tree: Tree, tests: Sequence[str] | None = None) -> TestReport:
         """Run the tests; the ids of the report are pytest's node ids."""
+        broken = self._broken(tree)
+        if broken is not None:
+            return TestReport(built=False, outcomes={}, failures=(broken,))
         said, done = self._said(tree, tests, "test")
         return python_report.report(said, done, tests, lambda name: python_tests.ours(tree, self._root, name))
 
@@ -120,6 +132,8 @@ class PythonRunner:
         self, tree: Tree, tests: Sequence[str], *, repeat: int | None = None, min_ms: float = 200.0
     ) -> TimedCommand | None:
         """A process that runs the tests `repeat` times, with the byte code of the project compiled beforehand."""
+        if self._broken(tree) is not None:
+            return None
         said, done = self._said(tree, tests, "test")
         report = python_report.report(said, done, tests)
         if not report.passed or report.failed or report.stopped or not set(tests) <= report.passed:
@@ -154,6 +168,23 @@ class PythonRunner:
         }
         said, _ = self._said(tree, tests, "profile", target=target)
         return profile_text(said.profile, python_tests.read(tree.source / function.path))
+
+    def _broken(self, tree: Tree) -> Failure | None:
+        """Run the configured build command, once a tree; what went wrong with it."""
+        if not self._build:
+            return None
+        place = trees.copied(tree, "tree")
+        key = (place, builds.signature(tree))
+        with self._building:
+            if key not in self._prepared:
+                self._prepared[key] = python_env.build(
+                    self._sandbox, self.interpreter(tree), self._build, place, builds.BUILD_LIMITS
+                )
+            return self._prepared[key]
+
+    def _source(self, tree: Tree) -> Path:
+        """Where the tree's files are, built when there is something to build."""
+        return trees.copied(tree, "tree") if self._build else tree.source
 
     def _said(
         self, tree: Tree, tests: Sequence[str] | None, mode: str, **more: object
@@ -201,12 +232,10 @@ class PythonRunner:
             "mode": mode,
             "nonce": nonce,
             "root": self._home,
-            "paths": ["", "src"],
+            "paths": ["", "src", "lib", "python"],
             "tests": None if tests is None else list(tests),
             "files": [] if tests is None else list(dict.fromkeys(test.partition("::")[0] for test in tests)),
-            "arguments": [*self._extra]
-            if tests is None
-            else [word for word in self._extra if word[:1] == "-"],
+            "arguments": list(self._extra if tests is None else _without_files(self._extra)),
             "plain": plain,
             "pytest": interpreter.fallback,
             "repeat": repeat,
@@ -218,7 +247,7 @@ class PythonRunner:
             else (
                 Mount(trees.copied(tree, "tree"), SOURCE, writable=True)
                 if self._writes
-                else trees.readonly(tree)
+                else Mount(self._source(tree), SOURCE)
             )
         )
         argv: tuple[str, ...] = (interpreter.path, _HARNESS, json.dumps(options))
@@ -234,7 +263,7 @@ class PythonRunner:
     def _compiled(self, tree: Tree, said: Lines) -> Tree:
         """A private copy of the tree with byte code for the modules the tests import; made by compiling, not by running."""
         interpreter = self.interpreter(tree)
-        place = trees.copied(tree, "compiled")
+        place = trees.copied(type(tree)(self._source(tree), tree.output, tree.label), "compiled")
         names = [file for file in said.files if file.startswith(SOURCE + "/") and ".." not in file]
         self._sandbox.run(
             Command(
@@ -269,6 +298,15 @@ class PythonRunner:
         where = f"cd {self._root} && " if self._root else ""
         times = f"  # {count} times in one process" if count > 1 else ""
         return f"{where}python -m pytest {shown}{times}"
+
+
+def _without_files(arguments: Sequence[str]) -> list[str]:
+    """Options with their values; files and folders are left out."""
+    kept: list[str] = []
+    for word in arguments:
+        if word.startswith("-") or (kept and kept[-1] in _VALUES):
+            kept.append(word)
+    return kept
 
 
 def _with_input(command: Command, nonce: str) -> Command:

@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from perforch.errors import ToolMissingError
-from perforch.sandbox.spec import Command, Limits, Mount
+from perforch.sandbox.spec import SOURCE, Command, Limits, Mount
+from perforch.workloads.model import Failure
 from perforch.workloads.python_bytecode import compiled, is_compiled
+from perforch.workloads.text import trimmed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from perforch.sandbox.spec import Sandbox
     from perforch.workloads.model import Tree
@@ -87,6 +89,22 @@ def find(sandbox: Sandbox, tree: Tree, root: str, options: Options, configured: 
             return interpreter
     message = f"no Python interpreter works in the sandbox{f' ({configured})' if configured else ''}"
     raise ToolMissingError(message, hint="Install Python 3, or make a .venv with the project's dependencies.")
+
+
+def build(
+    sandbox: Sandbox, interpreter: Interpreter, argv: Sequence[str], place: Path, limits: Limits
+) -> Failure | None:
+    """Run a configured build command in a writable copy of the tree, from its root; what went wrong.
+
+    `python` without a folder is the project's interpreter.
+    """
+    first = interpreter.path if is_python(argv[0]) and "/" not in argv[0] else argv[0]
+    mounts = (*interpreter.mounts, Mount(place, SOURCE, writable=True))
+    done = sandbox.run(Command((first, *argv[1:]), cwd=SOURCE, mounts=mounts, limits=limits))
+    if done.ok:
+        return None
+    words = trimmed(done.stderr or done.stdout) or f"the build ended with exit status {done.returncode}"
+    return Failure("build", words)
 
 
 def _places(tree: Tree, root: str, options: Options, configured: str) -> Iterator[_Place]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from perforch.changes.function import Function
     from perforch.workloads.model import TestReport
 
-_MODULE = re.compile(r"ModuleNotFoundError: No module named '([\w.]+)'")
+_MODULE = re.compile(r"(?:ModuleNotFoundError|Error importing plugin \"[\w.]+\"): No module named '([\w.]+)'")
 _FIXTURE = re.compile(r"fixture '(\w+)' not found")
 _LIBRARY = re.compile(
     r"ImportError: (\S+\.so[\w.]*): cannot open shared object file|cannot load library '([^']+)'"
@@ -26,7 +26,9 @@ _METADATA = re.compile(r"PackageNotFoundError: (?:No package metadata was found 
 _DJANGO = re.compile(
     r"ImproperlyConfigured: Requested settings?\b|AppRegistryNotReady|DJANGO_SETTINGS_MODULE"
 )
-_VERSION = re.compile(r"requires pytest-(\S+), actual")
+_VERSION = re.compile(r"requires (pytest-\S+), actual")
+_PLUGINS = re.compile(r"Missing required plugins: ([^\n]+)")
+_ASYNC = re.compile(r"async def functions are not natively supported")
 _INSTALL = "install what the tests need into a .venv of the checkout"
 
 _GO_MODULE = re.compile(
@@ -80,6 +82,10 @@ def python_reason(text: str, ours: Callable[[str], bool]) -> str:
         return f"the shared library {found[1] or found[2]} is not installed"
     if found := _METADATA.search(text):
         return f"the distribution {found[1]} is not installed; {_INSTALL}"
+    if found := _VERSION.search(text) or _PLUGINS.search(text):
+        return f"the tests need {found[1]}, which is not installed; {_INSTALL}"
+    if _ASYNC.search(text):
+        return f"the tests are coroutines, and no plugin that runs them is installed; {_INSTALL}"
     if _DJANGO.search(text):
         return (
             "Django has no settings; set DJANGO_SETTINGS_MODULE in pytest's configuration"
