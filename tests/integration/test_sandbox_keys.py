@@ -8,15 +8,14 @@ import os
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
 import pytest
-from optimize_world import RIGHT, argv, environment, models, optimize, pairs
+from optimize_world import argv, environment, models, optimize, pairs
+from recording import Provider, serving
 
 from perforch.result import load
 from perforch.sandbox import isolation
@@ -31,45 +30,10 @@ OTHER = "unrelated-secret-0123456789"
 SECRETS = {"MY_MODEL_KEY": KEY, "GITHUB_TOKEN": TOKEN, "DATABASE_PASSWORD": OTHER}
 
 
-class Provider(ThreadingHTTPServer):
-    """A model that always gives the right reply, and remembers who asked."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Answers)
-        self.asked: list[str] = []
-        self.url = f"http://127.0.0.1:{self.server_port}"
-
-
-class Answers(BaseHTTPRequestHandler):
-    server: Provider
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Print nothing."""
-
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["content-length"]))
-        self.server.asked.append(self.headers.get("authorization", ""))
-        message = {"role": "assistant", "content": RIGHT}
-        usage = {"prompt_tokens": 1, "completion_tokens": 1}
-        body = {"model": "m", "choices": [{"message": message, "finish_reason": "stop"}], "usage": usage}
-        data = json.dumps(body).encode()
-        self.send_response(200)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-
 @pytest.fixture
 def provider() -> Iterator[Provider]:
-    with Provider() as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-        thread.start()
+    with serving() as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 def configured(tmp_path: Path, url: str, **more: object) -> tuple[str, ...]:
