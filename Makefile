@@ -39,10 +39,11 @@ check: setup ## Lint, format check, strict typing, workflow linters
 	$(RUN) ruff check .
 	$(RUN) ruff format --check .
 	$(RUN) mypy
-	$(RUN) shellcheck runner-config/*.sh .ci/run
+	$(RUN) shellcheck runner-config/*.sh tools/*.sh .ci/run
 	$(RUN) check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(RUN) check-jsonschema --builtin-schema vendor.github-actions action.yml
 	$(RUN) zizmor --offline --no-progress --persona pedantic .github/workflows action.yml
+	./tools/actionlint.sh
 
 .PHONY: format
 format: setup ## Format the code

@@ -2,78 +2,142 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import click
 
 from perforch.commands import terminal
+from perforch.github import workflow
 
-SUFFIXES = {
-    ".py": "python",
-    ".java": "java",
-    ".cc": "cpp",
-    ".cpp": "cpp",
-    ".cxx": "cpp",
-    ".hpp": "cpp",
-    ".go": "go",
-    ".rs": "rust",
-}
-# The released commit whose reusable workflows are called; the release replaces it.
-PINNED = "0000000000000000000000000000000000000000"
+COMMIT = Path(__file__).parents[1] / "commit.txt"  # the release puts it into the package
 
 
 @click.command()
 @click.option(
     "--repo", type=click.Path(path_type=Path), default=Path(), show_default="here", help="A git checkout."
 )
-@click.option("--force", is_flag=True, help="Overwrite files that are there.")
+@click.option(
+    "--provider",
+    type=click.Choice(sorted(workflow.KEYS)),
+    default="anthropic",
+    show_default=True,
+    help="Of the model.",
+)
+@click.option("--reprofile", is_flag=True, help="Also profile the models every month, which costs money.")
+@click.option("--pin", metavar="SHA", help="Commit of perforch to call.  [default: that of this release]")
+@click.option("--force", is_flag=True, help="Replace files that are there and differ.")
 @terminal.json_option
-def init(repo: Path, force: bool, as_json: bool) -> int:
+def init(repo: Path, provider: str, reprofile: bool, pin: str | None, force: bool, as_json: bool) -> int:
     """Write two workflows and a commented configuration; say what is left to do by hand.
 
-    Nothing is asked: languages and the default branch are read from the repository.
+    Nothing is asked: languages, test commands and the default branch are read from the repository. Files that are
+    there stay as they are, unless --force says otherwise; either is said.
     """
     from perforch import __version__
-    from perforch.errors import RepositoryError, UsageError
-    from perforch.github import workflow
+    from perforch.errors import RepositoryError
+    from perforch.github import detect
 
-    listed = _git(repo, "ls-files", "-z")
+    listed = _git(repo, "ls-files", "-z", "--full-name", ":/")
     if listed is None:
         message = f"{repo} is not a git repository"
         raise RepositoryError(message, hint="Run perforch init inside a checkout.")
-    paths = listed.split("\0")
-    languages = {SUFFIXES[suffix] for path in paths if (suffix := PurePosixPath(path).suffix) in SUFFIXES}
-    remote = _git(repo, "symbolic-ref", "--short", "refs/remotes/origin/HEAD") or ""
-    branch = (
-        remote.strip().removeprefix("origin/")
-        or (_git(repo, "symbolic-ref", "--short", "HEAD") or "main").strip()
-    )
-    root = Path((_git(repo, "rev-parse", "--show-toplevel") or str(repo)).strip())
-    files = workflow.files(languages, sha=PINNED, version=__version__)
-    present = [name for name in files if (root / name).exists()]
-    if present and not force:
-        message = f"{present[0]} is there already"
-        raise UsageError(message, hint="Use --force to overwrite it; nothing was written.")
-    for name, text in files.items():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    steps = workflow.steps(branch)
+    paths = [path for path in listed.split("\0") if path]
+    tests = {language: detect.tests(language, paths) for language in detect.languages(paths)}
+    branch = _default_branch(repo)
+    root = Path((_git(repo, "rev-parse", "--show-toplevel") or str(repo)).rstrip("\n"))
+    files = workflow.files(tests, sha=_pin(pin), version=__version__, provider=provider, reprofile=reprofile)
+    states = {name: _write(root, name, text, force=force) for name, text in files.items()}
+    steps = workflow.steps(branch, provider)
     document = {
-        "written": list(files),
-        "languages": sorted(languages),
+        "written": [name for name, state in states.items() if state in ("wrote", "replaced")],
+        "files": states,
+        "languages": list(tests),
+        "tests": {language: list(command) for language, command in tests.items()},
         "branch": branch,
         "steps": list(steps),
     }
-    lines = [f"wrote {name}" for name in files]
+    lines = [f"{state} {name}{_REMARKS[state]}" for name, state in states.items()]
     lines += [
         "",
-        f"Languages: {', '.join(sorted(languages)) or 'none found'}. Default branch: {branch}. Three steps are left:",
+        f"Languages: {', '.join(tests) or 'none found'}. Default branch: {branch}. Three steps are left:",
     ]
     lines += [f"  {number}. {step}" for number, step in enumerate(steps, 1)]
     terminal.emit(document, as_json=as_json, human=lambda console: console.print("\n".join(lines)))
     return 0
+
+
+_REMARKS = {
+    "wrote": "",
+    "unchanged": ": it is there already, with the same content",
+    "kept": ": it is there with other content; --force replaces it",
+    "replaced": ", which had other content",
+}
+
+
+def _write(root: Path, name: str, text: str, *, force: bool) -> str:
+    """Write one file, or say why not.
+
+    Raises:
+        UsageError: the place lies outside the repository by a link, or cannot be written.
+    """
+    from perforch.errors import UsageError
+
+    path = root / name
+    if not path.resolve().is_relative_to(root.resolve()) or path.is_symlink():
+        message = f"{name} is a link, so nothing was written there"
+        raise UsageError(message)
+    try:
+        present = path.read_bytes() if path.exists() else None
+        if present == text.encode():
+            return "unchanged"
+        if present is not None and not force:
+            return "kept"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        message = f"{name} cannot be written: {error.strerror}"
+        raise UsageError(message) from error
+    return "wrote" if present is None else "replaced"
+
+
+def _default_branch(repo: Path) -> str:
+    remote = _git(repo, "symbolic-ref", "--short", "refs/remotes/origin/HEAD") or ""
+    if remote.strip():
+        return remote.strip().removeprefix("origin/")
+    branches = (_git(repo, "for-each-ref", "--format=%(refname:short)", "refs/heads") or "").split()
+    current = (_git(repo, "symbolic-ref", "--short", "HEAD") or "").strip()
+    return next((name for name in ("main", "master") if name in branches), current or "main")
+
+
+def _pin(given: str | None) -> str:
+    """The commit of perforch that workflows are to call: as given, of the release, or of the checkout that runs.
+
+    Raises:
+        UsageError: it is not 40 hexadecimal digits, or nothing says which one it is.
+    """
+    from perforch.errors import UsageError
+
+    found = given
+    if found is None:
+        source = COMMIT.parents[2]
+        found = (
+            COMMIT.read_text()
+            if COMMIT.is_file()
+            else _git(source, "rev-parse", "HEAD")
+            if (source / ".git").exists()
+            else ""
+        )
+    found = (found or "").strip()
+    if not re.fullmatch(r"[0-9a-f]{40}", found):
+        message = (
+            f"{given!r} is not a full commit id"
+            if given
+            else "this copy of perforch does not know its commit"
+        )
+        raise UsageError(message, hint="Give the 40 hexadecimal digits of a release with --pin.")
+    return found
 
 
 def _git(repo: Path, *arguments: str) -> str | None:

@@ -1,11 +1,12 @@
-"""The files that `perforch init` writes: two short workflows that call the reusable ones, and a commented configuration."""
+"""The files that `perforch init` writes: short workflows that call the reusable ones, and a commented configuration."""
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Mapping, Sequence
 
 REPOSITORY = "perforch/perforch"
 KEYS = {
@@ -13,13 +14,10 @@ KEYS = {
     "openai": "OPENAI_API_KEY",
     "gemini": "GEMINI_API_KEY",
 }
-# What each language's tests are started with if nothing else is said; shown in the configuration as a comment.
-TESTS = {
-    "python": '["pytest", "-q"]',
-    "java": '["mvn", "-q", "test"]',
-    "cpp": '["ctest", "--output-on-failure"]',
-    "go": '["go", "test", "./..."]',
-    "rust": '["cargo", "test"]',
+MODELS = {
+    "anthropic": "claude-sonnet-5-5",
+    "openai": "gpt-5.6",
+    "gemini": "gemini-3-pro",
 }
 
 _WORKFLOW = """\
@@ -58,40 +56,56 @@ sandbox: required
 
 
 def files(
-    languages: Iterable[str],
+    tests: Mapping[str, Sequence[str]],
     *,
     sha: str,
     version: str,
     provider: str = "anthropic",
-    model: str = "claude-sonnet-5-5",
+    model: str = "",
+    reprofile: bool = False,
 ) -> dict[str, str]:
-    """Path and text of every file, for the languages that were found."""
+    """Path and text of every file.
+
+    Args:
+        tests: command that runs the tests, by language.
+        sha: released commit whose reusable workflows are called, 40 hexadecimal digits.
+        reprofile: also a workflow that profiles the models every month, which costs money.
+    """
     key = KEYS[provider]
     common = {"repository": REPOSITORY, "sha": sha, "version": version, "key": key}
-    found = sorted(languages)
-    lines = [f"#   {language}: {{test: {TESTS[language]}}}" for language in found]
-    shown = (
-        "\n".join(["# Tests are found by themselves; to use others:", "# languages:", *lines, ""])
-        if found
-        else ""
-    )
-    return {
+    lines = [f"#   {language}: {{test: {json.dumps(list(command))}}}" for language, command in tests.items()]
+    shown = "\n".join(["# Tests are found by themselves; to use others:", "# languages:", *lines, ""])
+    found = {
         ".github/workflows/perforch.yml": _WORKFLOW.format(
             name="perforch",
             on="{pull_request: {types: [opened, synchronize, reopened, ready_for_review]}}",
-            permissions="{contents: read, pull-requests: write}",
+            permissions="{contents: read, pull-requests: write} # to read the code; to post the review",
             file="perforch.yml",
             **common,
         ),
         ".github/workflows/perforch-command.yml": _WORKFLOW.format(
             name="perforch command",
             on="{issue_comment: {types: [created]}} # zizmor: ignore[dangerous-triggers] the gate asks for the right to write",
-            permissions="{contents: read, issues: write, pull-requests: write}",
+            permissions="{contents: read, issues: write, pull-requests: write} # as above; to react to the command",
             file="perforch-command.yml",
             **common,
         ),
-        ".github/perforch.yml": _CONFIG.format(model=model, provider=provider, key=key, languages=shown),
+        ".github/perforch.yml": _CONFIG.format(
+            model=model or MODELS[provider],
+            provider=provider,
+            key=key,
+            languages=shown if tests else "",
+        ),
     }
+    if reprofile:
+        found[".github/workflows/perforch-reprofile.yml"] = _WORKFLOW.format(
+            name="perforch reprofile",
+            on='{schedule: [{cron: "43 2 5 * *"}], workflow_dispatch: {}}',
+            permissions="{contents: write, pull-requests: write} # to make a branch; to open its pull request",
+            file="reprofile.yml",
+            **common,
+        )
+    return found
 
 
 def steps(branch: str, provider: str = "anthropic") -> tuple[str, str, str]:
