@@ -125,7 +125,8 @@ def _target(target: dict[str, object]) -> str:
     kinds = target["kind"]
     kind = str(kinds[0]) if isinstance(kinds, list) and kinds else "lib"
     folder = {"bin": "bin/", "test": "tests/", "example": "examples/", "bench": "benches/"}.get(kind, "")
-    return folder + str(target["name"])
+    name = str(target["name"])
+    return folder + name if folder else name.replace("-", "_")  # until 1.78 cargo told the package's spelling
 
 
 def compiler_errors(stderr: bytes) -> tuple[Failure, ...]:
