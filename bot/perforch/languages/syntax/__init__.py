@@ -66,8 +66,13 @@ def definitions(language: Language, source: bytes) -> Parsed:
         blanked = [one for one in found if not shown[one.body_start : one.body_end].strip()]
         found = [*better, *(replace(one, has_error=True) for one in blanked)]
         found.sort(key=_place)
-    has_errors = parse(language, shown).root_node.has_error or _is_cut(language, source, shown)
-    return Parsed(tuple(found), tuple(declared), has_errors)
+    sound = [(one.first_byte, one.last_byte) for one in found if not one.has_error]
+    lost = (
+        _is_cut(language, source, shown)
+        or len(sound) < len(found)
+        or repair.loses(language, parse(language, shown).root_node, sound)
+    )
+    return Parsed(tuple(found), tuple(declared), has_errors=lost)
 
 
 def _find(language: Language, shown: bytes, source: bytes) -> tuple[list[Definition], list[Definition]]:
@@ -100,7 +105,7 @@ def _understood(language: Language, source: bytes) -> bytes:
 
 
 def _is_cut(language: Language, source: bytes, shown: bytes) -> bool:
-    """Was more taken out than macros?"""
+    """Was more taken out than macros and second branches of conditions?"""
     return shown != source and shown != repair.without_macros(language, source)
 
 
@@ -153,5 +158,10 @@ def normalised_spans(
     language: Language, source: bytes, spans: Iterable[tuple[int, int]]
 ) -> tuple[bytes, ...]:
     """`normalised` of parts of one file, parsed once; a part is a span of bytes that holds whole nodes."""
-    root = parse(language, _understood(language, source)).root_node
-    return tuple(tokens(root, GRAMMARS[language], span=span) for span in spans)
+    shown, grammar = _understood(language, source), GRAMMARS[language]
+    root, whole = parse(language, shown).root_node, parse(language, source).root_node
+    return tuple(
+        # Where something was taken out of the part itself, it still counts.
+        tokens(root if shown[begin:end] == source[begin:end] else whole, grammar, span=(begin, end))
+        for begin, end in spans
+    )

@@ -133,7 +133,7 @@ def _prototypes(node: Node, outer: Node, owner: tuple[str, ...], above: list[Nod
     """Functions that are declared; variables and pointers to functions are none."""
     for declarator in node.children_by_field_name("declarator"):
         inner = _declares(declarator)
-        if inner is None or inner.type != "function_declarator":
+        if inner is None or inner.type not in {"function_declarator", "operator_cast"}:
             continue
         found = _found(node, inner, outer, owner, above)
         if found is None or found.has_error:
@@ -213,7 +213,16 @@ def _found(
         is_test=case,
         is_test_case=case,
         # An unknown macro in front of the declaration is an error to the grammar, but not to us.
-        has_error=declarator.has_error or (body is not None and body.has_error),
+        has_error=_is_broken(declarator) or (body is not None and body.has_error),
+    )
+
+
+def _is_broken(declarator: Node) -> bool:
+    if not declarator.has_error:
+        return False
+    # The grammar misses a type in front of the braces of `f(Options o = {})`.
+    return any(
+        part.is_error or (part.is_missing and part.type != "type_identifier") for part in walk(declarator)
     )
 
 

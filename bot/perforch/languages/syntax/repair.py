@@ -29,6 +29,7 @@ _CONTINUES = re.compile(rb"\s*([{})\]:]|->|else\b|catch\b|finally\b|while\b|wher
 _STARTS = re.compile(rb"\s*(@|(async\s+)?def\b|class\b)")
 _OPENS = re.compile(rb"\s*(inline\s+)?(namespace\b[^;{=]*|extern\s+\"C(\+\+)?\"\s*)\{\s*(//.*)?$")
 _CLOSES = re.compile(rb"\s*\}\s*(//.*|/\*.*\*/\s*)?$")
+_CONDITION = re.compile(rb"^[ \t]*#[ \t]*(ifdef|ifndef|if|elif\w*|else|endif)\b", re.MULTILINE)
 _CONFLICT = re.compile(rb"^(<<<<<<<|=======|>>>>>>>|\|\|\|\|\|\|\|)( .*)?\r?$", re.MULTILINE)
 _LABEL = re.compile(rb"\s*(public|private|protected|signals|(public|private|protected)\s+slots)\s*:\s*$")
 _AROUND = {
@@ -122,15 +123,32 @@ def _is_better(found: Score, known: Score, blocks: list[tuple[int, int]]) -> boo
 
 def _errors(root: Node) -> int:
     """Bytes that are not understood, and tokens that are missing."""
-    total = 0
+    return sum(max(1, node.end_byte - node.start_byte) for node in _wrong(root))
+
+
+def _wrong(root: Node) -> Iterator[Node]:
     stack = [root]
     while stack:
         node = stack.pop()
         if node.is_error or node.is_missing:
-            total += max(1, node.end_byte - node.start_byte)
+            yield node
         elif node.has_error:
             stack.extend(node.children)
-    return total
+
+
+def loses(language: Language, root: Node, sound: list[tuple[int, int]]) -> bool:
+    """Is anything not understood outside of these sound functions?
+
+    In C++ a macro that stands for a declaration or a word of one leaves an error behind, but loses nothing.
+    """
+    for node in _wrong(root):
+        inside = any(start <= node.start_byte and node.end_byte <= end for start, end in sound)
+        macro = language is Language.CPP and (
+            node.is_missing or re.fullmatch(rb"\s*\w+\s*", node.text or b"")
+        )
+        if not inside and not macro:
+            return True
+    return False
 
 
 def _blank(content: bytes) -> bytes:
@@ -141,9 +159,29 @@ def _without(source: bytes, blocks: list[tuple[int, int]]) -> bytes:
     pieces: list[bytes] = []
     position = 0
     for start, end in sorted(blocks):
-        pieces += [source[position:start], _blank(source[start:end])]
+        pieces += [source[position:start], _first_branches(source[start:end]) or _blank(source[start:end])]
         position = end
     return b"".join([*pieces, source[position:]])
+
+
+def _first_branches(block: bytes) -> bytes:
+    """C++ with the second branch of every condition blanked, when that is what it takes to understand it; or nothing."""
+    if not _CONDITION.search(block):
+        return b""
+    out: list[bytes] = []
+    taken: list[bool] = []
+    for line in re.split(rb"(?<=\n)", block):
+        found = _CONDITION.match(line)
+        word = found[1] if found is not None else b""
+        if word in {b"if", b"ifdef", b"ifndef"}:
+            taken.append(True)
+        elif word.startswith(b"el") and taken:
+            taken[-1] = False
+        elif word == b"endif" and taken:
+            taken.pop()
+        out.append(line if not word and all(taken) else _blank(line))
+    whole = b"".join(out)
+    return b"" if parse(Language.CPP, b"struct A {\n" + whole + b"};\n").root_node.has_error else whole
 
 
 def _lines(source: bytes) -> list[_Line]:
