@@ -23,6 +23,9 @@ _IMPOSSIBLE = 0.001
 MAX_BYTES = 8 * 1024 * 1024
 
 Text = Annotated[str, Field(max_length=20_000)]
+Amount = Annotated[float, Field(ge=0, le=1e18)]
+Count = Annotated[int, Field(ge=0, le=10**15)]
+Line = Annotated[int, Field(ge=0, le=10**9)]
 Sha = Annotated[str, Field(pattern=r"^([0-9a-f]{40}|[0-9a-f]{64}|)$")]
 
 
@@ -87,17 +90,19 @@ class Record(BaseModel):
 class Measurement(Record):
     """One metric of one function, before against after."""
 
-    unit: Annotated[str, Field(max_length=16)]
-    before: float
-    after: float
-    ratio: float
-    ci_low: float | None = None
-    ci_high: float | None = None
-    pairs: Annotated[int, Field(ge=0)] = 0
-    noise: float | None = Field(
+    unit: Annotated[str, Field(pattern="^[A-Za-zµμ%]{0,16}$")]
+    before: Amount
+    after: Amount
+    ratio: Amount
+    ci_low: Amount | None = None
+    ci_high: Amount | None = None
+    pairs: Count = 0
+    noise: Amount | None = Field(
         default=None, description="A/A ratio spread of the same workload in the same job"
     )
-    confidence: float | None = Field(default=None, description="level of ci_low and ci_high, such as 0.99")
+    confidence: Annotated[float, Field(ge=0, le=1)] | None = Field(
+        default=None, description="level of ci_low and ci_high, such as 0.99"
+    )
     verdict: Literal["faster", "slower", "no_change", "inconclusive"] | None = None
     note: Text = ""
 
@@ -109,10 +114,10 @@ class Attempt(Record):
     model: Annotated[str, Field(max_length=200)]
     outcome: Outcome
     detail: Text = ""
-    tokens_in: Annotated[int, Field(ge=0)] = 0
-    tokens_out: Annotated[int, Field(ge=0)] = 0
-    cost_usd: Annotated[float, Field(ge=0)] = 0.0
-    seconds: Annotated[float, Field(ge=0)] = 0.0
+    tokens_in: Count = 0
+    tokens_out: Count = 0
+    cost_usd: Amount = 0.0
+    seconds: Amount = 0.0
     cached: bool = False
 
 
@@ -120,8 +125,8 @@ class Suggestion(Record):
     """Lines `start_line..end_line` (1-based, inclusive, of the head revision) replaced by `body` (no final newline)."""
 
     path: Annotated[str, Field(max_length=4096)]
-    start_line: Annotated[int, Field(ge=0)]
-    end_line: Annotated[int, Field(ge=0)]
+    start_line: Line
+    end_line: Line
     body: Annotated[str, Field(max_length=200_000)]
 
 
@@ -131,8 +136,8 @@ class FunctionResult(Record):
     path: Annotated[str, Field(max_length=4096)]
     name: Annotated[str, Field(max_length=1000)]
     language: Language
-    start_line: int
-    end_line: int
+    start_line: Line
+    end_line: Line
     signature: Text = ""
     change: Literal["added", "modified"] = "modified"
     categories: tuple[str, ...] = ()
@@ -166,8 +171,8 @@ class Regression(Record):
     path: Annotated[str, Field(max_length=4096)]
     name: Annotated[str, Field(max_length=1000)]
     language: Language
-    start_line: int
-    end_line: int
+    start_line: Line
+    end_line: Line
     measurements: dict[Metric, Measurement] = Field(default_factory=dict)
     reason: Text = ""
 
@@ -183,11 +188,11 @@ class Skipped(Record):
 class Totals(Record):
     """What the whole run cost."""
 
-    llm_calls: int = 0
-    tokens_in: int = 0
-    tokens_out: int = 0
-    cost_usd: float = 0.0
-    seconds: float = 0.0
+    llm_calls: Count = 0
+    tokens_in: Count = 0
+    tokens_out: Count = 0
+    cost_usd: Amount = 0.0
+    seconds: Amount = 0.0
 
 
 class Canaries(Record):
@@ -202,11 +207,23 @@ class Canaries(Record):
     @property
     def possible(self) -> bool:
         """False when chance alone would give so many false claims in less than one run of a thousand (binomial)."""
-        fewer = sum(
-            math.comb(self.decisions, k) * self.level**k * (1 - self.level) ** (self.decisions - k)
-            for k in range(min(self.false_claims, self.decisions + 1))
+        if self.false_claims == 0 or self.level == 1:
+            return True
+        if self.level == 0 or self.false_claims > self.decisions:
+            return False
+        claim, none = math.log(self.level), math.log1p(-self.level)
+        whole = math.lgamma(self.decisions + 1)
+        fewer = math.fsum(
+            math.exp(
+                whole
+                - math.lgamma(k + 1)
+                - math.lgamma(self.decisions - k + 1)
+                + k * claim
+                + (self.decisions - k) * none
+            )
+            for k in range(self.false_claims)
         )
-        return self.false_claims == 0 or 1 - fewer >= _IMPOSSIBLE
+        return 1 - fewer >= _IMPOSSIBLE
 
     @property
     def alarm(self) -> str:

@@ -97,7 +97,7 @@ def test_random_schedules(make_fake: Make, part: int) -> None:
     fake = make_fake(dialect=("2024", "2026")[part % 2])
     # Two suggestions, one comment at the nearest line, and one that GitHub refuses in some schedules.
     elsewhere = proposal(fake, "src/a.py", suggestions=False, name="elsewhere").model_copy(
-        update={"start_line": 20}
+        update={"start_line": 20, "end_line": 24}
     )
     record = result(
         fake, *(proposal(fake, path, name=path[-1]) for path in ("src/d.rs", "src/b.cpp")), elsewhere

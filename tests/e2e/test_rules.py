@@ -22,6 +22,7 @@ from perforch.errors import GitHubError
 from perforch.github.client import Missing, PermissionDenied
 from perforch.github.ladder import Rung
 from perforch.report import inline
+from perforch.report.patch import patch
 from perforch.result import Suggestion
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def review(fake: Fake, *comments: dict[str, Any], event: str = "COMMENT") -> dic
 def claimed(fake: Fake, path: str, first: int, last: int, body: str = "new") -> FunctionResult:
     """A proposal that claims lines without asking whether a comment may stand there."""
     item = Suggestion(path=path, start_line=first, end_line=last, body=body)
-    return proposal(fake, path).model_copy(update={"suggestions": (item,)})
+    return replacing(fake, path, first, last, body).model_copy(update={"suggestions": (item,)})
 
 
 def two_hunks(make_fake: Make, dialect: str) -> Fake:
@@ -96,7 +97,10 @@ def test_02_a_path_outside_the_diff(make_fake: Make, dialect: str) -> None:
     fake = make_fake(dialect=dialect)
     answer = ask(fake, "POST", "pulls/7/reviews", review(fake, {"path": "no.py", "line": 1}))
     assert answer.status_code == 422
-    elsewhere = proposal(fake, "src/d.rs").model_copy(update={"path": "no.rs", "suggestions": ()})
+    text = patch("no.rs", b"a\n", b"b\n")
+    elsewhere = proposal(fake, "src/d.rs").model_copy(
+        update={"path": "no.rs", "suggestions": (), "patch": text}
+    )
     report = post(fake, result(fake, elsewhere))
     assert report.placed == {"no.rs::f": Rung.SUMMARY}
     assert counts(fake) == (1, 0, 0)
@@ -203,7 +207,7 @@ def test_09_an_older_commit_is_accepted_and_outdated(make_fake: Make, dialect: s
     fake.before = move
     post(fake, record)
     assert len(summaries(fake)) == 1
-    if moment <= 4:  # the last look at the head is the fifth request
+    if moment <= 5:  # the last look at the head is the sixth request
         assert not fake.reviews
     fake.before = lambda: None
     fake.head = new
@@ -488,9 +492,7 @@ def test_25_a_file_without_its_patch(make_fake: Make, content: bytes | None) -> 
     fake = make_fake(FILES, after, max_patch=10_000)
     listed = {file["filename"]: "patch" in file for file in ask(fake, "GET", "pulls/7/files").json()}
     assert listed == {path: path != "src/d.rs" for path in FILES}
-    item = Suggestion(path="src/d.rs", start_line=1, end_line=1, body="x")
-    forged = proposal(fake, "src/a.py").model_copy(update={"path": "src/d.rs", "suggestions": (item,)})
-    report = post(fake, result(fake, forged))
+    report = post(fake, result(fake, claimed(fake, "src/d.rs", 1, 1)))
     assert [t["subject_type"] for t in fake.threads] == ["file"]
     assert Rung.FILE in report.placed.values()
 

@@ -39,10 +39,24 @@ class Diff:
     def __init__(self, files: Iterable[Mapping[str, object]]) -> None:
         """Read the items of `GET pulls/{n}/files`; `patch` is absent for binary and very large files."""
         self.hunks: dict[str, tuple[Span, ...]] = {}
+        self._patches: dict[str, str] = {}
         for file in files:
             path, patch = file.get("filename"), file.get("patch")
             if isinstance(path, str) and file.get("status") != "removed":
-                self.hunks[path] = hunks(patch) if isinstance(patch, str) else ()
+                self._patches[path] = patch if isinstance(patch, str) else ""
+                self.hunks[path] = hunks(self._patches[path])
+
+    def lines(self, path: str) -> dict[int, str]:
+        """What GitHub shows of the new side of a file: the text of each line, without its end, by number."""
+        shown: dict[int, str] = {}
+        number = 0
+        for line in self._patches.get(path, "").split("\n"):
+            if found := _HUNK.match(line):
+                number = int(found[1])
+            elif line[:1] in (" ", "+"):
+                shown[number] = line[1:].removesuffix("\r")
+                number += 1
+        return shown
 
     def holds(self, anchor: Anchor) -> bool:
         """Whether the whole range lies in one hunk."""

@@ -9,8 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from perforch.errors import UsageError
-from perforch.github import reviews
+from perforch.github import reviews, trust
 from perforch.github.anchors import Diff
 from perforch.github.conversation import Conversation, Said
 from perforch.github.ladder import Rung, climb
@@ -67,11 +66,7 @@ def publish(
         PermissionDenied: the token may not write here; the caller has the text in the job summary.
         GitHubError: GitHub refused or stayed away.
     """
-    if result.head_sha != task.head:
-        message = (
-            f"the result was measured at {result.head_sha[:12] or 'no revision'}, not at {task.head[:12]}"
-        )
-        raise UsageError(message, hint="The artifact does not belong to this run; nothing was posted.")
+    trust.belongs(result, repository=client.repository, head=task.head)
     report = Report()
     pull = client.get(f"pulls/{task.pull}")
     reason = _silent(pull, task) or result.canaries.alarm
@@ -83,6 +78,12 @@ def publish(
     memory = markdown.read_data_line(said.body) if said else {}
     result = without(result, ignored(memory))
     moved = _moved(pull, task)
+    diff = None
+    if not moved:
+        diff = Diff(client.pages(f"pulls/{task.pull}/files"))
+        # A push after the head was looked at makes it another diff.
+        moved = _moved(client.get(f"pulls/{task.pull}"), task)
+    result = trust.believable(result, None if moved else diff)
     if not (worth_saying(result) or task.asked or said):
         report.remarks.append("nothing is proven and nobody asked, so nothing was posted")
         return report
@@ -94,14 +95,10 @@ def publish(
     )
     report.summary = _put_sticky(client, conversation, task.pull, said, body)
     say(f"summary comment: {report.summary}")
-    if moved:
+    if moved or diff is None or _moved(client.get(f"pulls/{task.pull}"), task):
         report.remarks.append("the head has moved, so no review was posted")
         return report
-    remarks = climb(result, Diff(client.pages(f"pulls/{task.pull}/files")), limit=task.limit)
-    # The diff was read after the head was checked; a push between the two makes it another diff.
-    if _moved(client.get(f"pulls/{task.pull}"), task):
-        report.remarks.append("the head moved meanwhile, so no review was posted")
-        return report
+    remarks = climb(result, diff, limit=task.limit)
     outcome = reviews.put(client, conversation, task, result, remarks)
     report.review, report.placed = outcome.url, outcome.placed
     for function in words.proven(result):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING
 
@@ -9,7 +11,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _CONTEXT = 3
+_OPEN = "\\ No newline at end of file"
+_HEAD = re.compile(r"@@ -(\d{1,9})(?:,(\d{1,9}))? \+(\d{1,9})(?:,(\d{1,9}))? @@")
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
+
+
+@dataclass(frozen=True, slots=True)
+class Hunk:
+    """Lines of the old file from `start` on (1-based) become `new`; the last line of a file may lack its newline."""
+
+    start: int
+    old: tuple[str, ...]
+    new: tuple[str, ...]
 
 
 def patch(path: str, old: bytes, new: bytes) -> str:
@@ -23,11 +36,71 @@ def patch(path: str, old: bytes, new: bytes) -> str:
     if old == new:
         return ""
     before, after = _lines(old.decode("utf-8")), _lines(new.decode("utf-8"))
+    return _header(path) + "".join(_hunks(before, after))
+
+
+def read(path: str, text: str) -> tuple[Hunk, ...]:
+    """The hunks of a patch that `patch` wrote for this path.
+
+    Raises:
+        ValueError: it is anything else: another or a second file, a change of mode, counts that are wrong.
+    """
+    head = _header(path)
+    if not text.startswith(head):
+        message = "the patch is not one of this file"
+        raise ValueError(message)
+    lines = text[len(head) :].split("\n")
+    found: list[Hunk] = []
+    at, shift = 0, 0
+    while at < len(lines) - 1:
+        numbers = _HEAD.fullmatch(lines[at])
+        if numbers is None:
+            message = "the patch holds more than hunks"
+            raise ValueError(message)
+        start, old, target, new = (int(text) if text else 1 for text in numbers.groups())
+        hunk, at = _read_hunk(lines, at + 1, start + (not old), old, new)
+        if (found and start < found[-1].start + len(found[-1].old)) or target + (
+            not new
+        ) != hunk.start + shift:
+            message = "the hunks of the patch are out of order"
+            raise ValueError(message)
+        shift += new - old
+        found.append(hunk)
+    if not found or lines[-1]:
+        message = "the patch is cut off"
+        raise ValueError(message)
+    return tuple(found)
+
+
+def _read_hunk(lines: list[str], at: int, start: int, old: int, new: int) -> tuple[Hunk, int]:
+    """The hunk whose first line is `lines[at]`, and where it ends."""
+    sides: dict[str, list[str]] = {"-": [], "+": []}
+    last = ""
+    while len(sides["-"]) < old or len(sides["+"]) < new or lines[at] == _OPEN:
+        line = lines[at]
+        if line == _OPEN and last:
+            for sign in last:
+                sides[sign][-1] = sides[sign][-1].removesuffix("\n")
+        elif line[:1] in (" ", "+", "-"):
+            last = "-+" if line[0] == " " else line[0]
+            for sign in last:
+                sides[sign].append(line[1:] + "\n")
+        else:
+            break
+        at += 1
+        if at >= len(lines):
+            break
+    if (len(sides["-"]), len(sides["+"])) != (old, new):
+        message = "the lines of the patch are not as many as it says"
+        raise ValueError(message)
+    return Hunk(start, tuple(sides["-"]), tuple(sides["+"])), at
+
+
+def _header(path: str) -> str:
     source, target = _name(f"a/{path}"), _name(f"b/{path}")
     # git ends a name that holds a space with a tab, so that it can tell where the name ends.
     end = "\t" if " " in path and not source.startswith('"') else ""
-    head = f"diff --git {source} {target}\n--- {source}{end}\n+++ {target}{end}\n"
-    return head + "".join(_hunks(before, after))
+    return f"diff --git {source} {target}\n--- {source}{end}\n+++ {target}{end}\n"
 
 
 def _name(path: str) -> str:
@@ -89,4 +162,4 @@ def _range(start: int, end: int) -> str:
 
 
 def _line(sign: str, line: str) -> str:
-    return sign + line if line.endswith("\n") else f"{sign}{line}\n\\ No newline at end of file\n"
+    return sign + line if line.endswith("\n") else f"{sign}{line}\n{_OPEN}\n"
