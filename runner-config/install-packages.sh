@@ -44,6 +44,8 @@ need cmake cmake
 need openjdk-17-jdk-headless javac java
 need maven mvn
 need golang-go go
+# GoogleTest is a library: repositories and the tests build against it.
+[ -e /usr/include/gtest/gtest.h ] || missing+=(libgtest-dev)
 need cargo cargo
 need rustc rustc
 # uv needs an interpreter with venv and ensurepip; Debian ships them apart.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -289,7 +290,6 @@ def test_a_main_that_cannot_be_called_twice_is_repeated_by_processes(
     assert sandbox.run(timed.command).ok
 
 
-@pytest.mark.skipif(not Path("/usr/include/gtest/gtest.h").is_file(), reason="libgtest-dev is not installed")
 def test_cases_of_googletest(sandbox: Sandbox, tmp_path: Path) -> None:
     files = {"tests/repeats_test.cpp": GTEST}
     slow = planted(tmp_path / "slow", SLOW, files)
@@ -390,3 +390,22 @@ def test_one_file_that_lacks_something_does_not_stop_the_others(sandbox: Sandbox
     assert report.outcomes == {"tests/repeats_test.cpp": "passed", "tests/more_test.cpp": "failed"}
     exercise = Exercise(runner, runner.tests_naming(head, function()))
     assert available(exercise, report, function()).tests == ("tests/repeats_test.cpp",)
+
+
+@pytest.mark.parametrize("kind", ["cmake", "make", "g++"])
+def test_the_hot_lines_of_a_function_are_counted(sandbox: Sandbox, tmp_path: Path, kind: str) -> None:
+    files = {
+        "cmake": {"CMakeLists.txt": CMAKE, "tests/other_test.cpp": "int main() { return 0; }\n"},
+        "make": {"Makefile": MAKE},
+    }.get(kind, {})
+    head = planted(tmp_path / "head", SLOW, {"tests/repeats_test.cpp": MAIN} | files)
+    runner = found(sandbox, head)
+    assert runner.name == kind
+    named = runner.tests_naming(head, function())
+    asked = replace(function(), start_line=5, end_line=11)
+    first, *hot = runner.profile(head, named, asked).split("\n")
+    assert first == "called 2 times by the tests; line: executions, source"
+    assert len(hot) == 5
+    assert "v[i] == v[j]" in hot[0]
+    assert int(hot[0].split(": ")[1].partition("x")[0]) > 4_000_000
+    assert runner.profile(head, ["gone"], asked) == ""
