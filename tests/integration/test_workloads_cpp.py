@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,6 +19,8 @@ from perforch.workloads.options import Options
 from perforch.workloads.unavailable import available
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from perforch.sandbox.spec import Sandbox
 
 SLOW = """

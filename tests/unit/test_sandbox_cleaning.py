@@ -8,11 +8,14 @@ import socket
 import subprocess
 import sys
 import tempfile
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from perforch.sandbox import cleaning
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.fixture
@@ -58,10 +61,14 @@ def test_folders_that_an_ordinary_user_cannot_read(left: Path) -> None:
     (left / "work" / "inner").chmod(0)
     (left / "work").chmod(0o500)
     # What perforch itself lies in may be closed to others.
-    shutil.copy(cleaning.__file__, left.parent / "cleaning.py")
+    code = left.parent / "code"
+    code.mkdir()
+    shutil.copy(cleaning.__file__, code / "cleaning.py")
+    for path in (code, code / "cleaning.py"):
+        path.chmod(0o755)
     script = f"""
 import sys
-sys.path.insert(0, {str(left.parent)!r})
+sys.path.insert(0, {str(code)!r})
 from pathlib import Path
 import cleaning
 cleaning.remove(Path({str(left / "work")!r}))
