@@ -16,6 +16,7 @@ from perforch.workloads import (
     builds,
     cpp_build,
     cpp_command,
+    cpp_profile,
     cpp_project,
     cpp_record,
     cpp_report,
@@ -256,8 +257,17 @@ class CppRunner:
         return ColdCheck(first, rest) if done.ok and rest > 0 else None
 
     def profile(self, tree: Tree, tests: Sequence[str], function: Function) -> str:
-        """No profiler is run for C++."""
-        return ""
+        """The lines of the function that run most often, with counts."""
+        return cpp_profile.profile(
+            self._sandbox,
+            self._project,
+            tree,
+            self._built(tree),
+            tests,
+            function,
+            checkout=self._options.environment_root,
+            seconds=self._options.test_seconds,
+        )
 
     def _built(self, tree: Tree) -> Build:
         return self._builds.of(tree)

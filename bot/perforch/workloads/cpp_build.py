@@ -36,6 +36,12 @@ _RELEASE = (
 )  # fmt: skip
 
 
+_COUNTED = (
+    "-DCMAKE_CXX_COMPILER_LAUNCHER=sh;/perforch/coverage.sh", "-DCMAKE_EXE_LINKER_FLAGS=--coverage",
+    "-DCMAKE_SHARED_LINKER_FLAGS=--coverage",
+)  # fmt: skip
+
+
 def preload(sandbox: Sandbox, place: Place) -> Mount:
     """Our library that repeats main, built where no untrusted program can write.
 
@@ -95,21 +101,25 @@ def build(
     place: Place,
     checkout: Path | None = None,
     first: Place | None = None,
+    counted: str = "",
 ) -> Build:
     """Build everything that tests; nothing built is run, except to list the cases of a framework.
 
     Args:
         checkout: the user's, where dependencies may stand.
         first: an earlier build of almost the same tree, which CMake goes on from.
+        counted: a source file whose programs count how often its lines run; "" for builds that are tested and timed.
     """
     if project.kind == "cmake":
         if first is not None:
-            _go_on(first, place)
-        made = _cmake(sandbox, project, tree, place, checkout)
+            _go_on(first, place, counted)
+        made = _cmake(sandbox, project, tree, place, checkout, counted=bool(counted))
     elif project.test:
+        if counted and project.test[0] == "make":
+            project = replace(project, test=(*project.test, "CXX=g++ --coverage"))
         made = cpp_record.build(sandbox, project, tree, place, preload(sandbox, place))
     else:
-        made = _single(sandbox, project, tree, place)
+        made = _single(sandbox, project, tree, place, ("--coverage",) if counted else ())
     programs = tuple(_listed(sandbox, made.place, program) for program in made.programs)
     return replace(made, programs=programs)
 
@@ -119,7 +129,15 @@ def _run(sandbox: Sandbox, place: Place, argv: tuple[str, ...], cwd: str) -> Com
     return sandbox.run(Command(argv=argv, cwd=cwd, mounts=mounts, limits=builds.BUILD_LIMITS))
 
 
-def _cmake(sandbox: Sandbox, project: Project, tree: Tree, place: Place, checkout: Path | None) -> Build:
+def _cmake(
+    sandbox: Sandbox,
+    project: Project,
+    tree: Tree,
+    place: Place,
+    checkout: Path | None,
+    *,
+    counted: bool,
+) -> Build:
     query = place.output / "build" / ".cmake" / "api" / "v1" / "query"
     if not (place.output / "build").exists():
         query.mkdir(parents=True)
@@ -130,8 +148,21 @@ def _cmake(sandbox: Sandbox, project: Project, tree: Tree, place: Place, checkou
         for name in dict.fromkeys(one for text in lists for one in _OPTION.findall(text))
     )
     fetched, mounts, missing = cpp_fetched.flags(tree, project, checkout)
-    place = replace(place, extra=(*place.extra, *mounts))
-    configure = ("cmake", "-S", project.home, "-B", _BUILD, *_RELEASE, *fetched)
+    more = (Mount(_HARNESS / "coverage.sh", "/perforch/coverage.sh"),) if counted else ()
+    known = {mount.target for mount in place.extra}
+    place = replace(
+        place, extra=(*place.extra, *(mount for mount in (*mounts, *more) if mount.target not in known))
+    )
+    configure = (
+        "cmake",
+        "-S",
+        project.home,
+        "-B",
+        _BUILD,
+        *_RELEASE,
+        *fetched,
+        *(_COUNTED if counted else ()),
+    )
     done = _run(sandbox, place, (*configure, *options), project.home)
     if not done.ok and options:
         done = _run(sandbox, place, configure, project.home)
@@ -168,7 +199,7 @@ def _planned(place: Place, targets: dict[str, tuple[str, ...]], project: Project
     return found
 
 
-def _go_on(first: Place, place: Place) -> None:
+def _go_on(first: Place, place: Place, counted: str) -> None:
     """Begin with what another tree's build has made. Files that differ become newer than everything in it, whatever their times are."""
     made, target = first.output / "build", place.output / "build"
     if target.exists() or made.is_symlink() or not made.is_dir():
@@ -182,7 +213,8 @@ def _go_on(first: Place, place: Place) -> None:
     now = time.time()
     for path in trees.files(place.source):
         other = theirs.get(path.relative_to(place.source))
-        if other is None or not filecmp.cmp(path, other, shallow=False):
+        inside = path.relative_to(place.source).as_posix()
+        if other is None or inside == counted or not filecmp.cmp(path, other, shallow=False):
             os.utime(path, (now, now), follow_symlinks=False)
 
 
@@ -234,7 +266,9 @@ def _ctest(stdout: bytes, targets: dict[str, tuple[str, ...]], project: Project,
     return programs
 
 
-def _single(sandbox: Sandbox, project: Project, tree: Tree, place: Place) -> Build:
+def _single(
+    sandbox: Sandbox, project: Project, tree: Tree, place: Place, flags: tuple[str, ...] = ()
+) -> Build:
     programs: list[Program] = []
     errors: list[Failure] = []
     lacks: dict[str, str] = {}
@@ -253,7 +287,7 @@ def _single(sandbox: Sandbox, project: Project, tree: Tree, place: Place) -> Bui
         done = _run(
             sandbox,
             place,
-            ("g++", "-std=c++17", "-O2", "-g1", "-w", "-pthread", *includes, *(f"{SOURCE}/{one}" for one in sources),
+            ("g++", "-std=c++17", "-O2", "-g1", "-w", "-pthread", *flags, *includes, *(f"{SOURCE}/{one}" for one in sources),
              "-o", output, *libraries),
             project.home,
         )  # fmt: skip
