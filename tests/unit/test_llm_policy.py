@@ -44,6 +44,22 @@ CHEATS = [
         PY,
         "def f(items, key):\n    import functools\n    @functools.lru_cache\n    def g(x): return x\n    return g(key)\n",
     ),
+    (
+        "python",
+        PY,
+        "def f(items, key):\n    class Same(list):\n        def __eq__(self, other): return True\n    return Same()\n",
+    ),
+    ("python", PY, "def f(items, key):\n    return type('S', (list,), {'__eq__': lambda a, b: True})()\n"),
+    (
+        "python",
+        PY,
+        "def f(items, key):\n    class S(float):\n        def __sub__(self, other): return 0.0\n    return S()\n",
+    ),
+    (
+        "java",
+        JAVA,
+        "static Object f(java.util.List<Integer> xs) {\n  return new Object() { public boolean equals(Object o) { return true; } };\n}\n",
+    ),
     ("python", PY, "def f(items, key):\n    import gc\n    gc.disable()\n    return items\n"),
     ("python", PY, "def f(items, key):\n    import os\n    os._exit(0)\n"),
     ("python", PY, "def f(items, key):\n    import sys\n    return sys._getframe(1)\n"),

@@ -84,6 +84,14 @@ _PYTHON_MEMBERS = {
     "settrace": _TRICKS,
     "setprofile": _TRICKS,
 }
+# Ways to define values that compare as they like, so that a test finds them equal to anything.
+_COMPARES = "defines how its values compare"
+_DEFINES: dict[Language, re.Pattern[str]] = {
+    Language.PYTHON: re.compile(
+        r"__(?:eq|ne|gt|ge|le|sub|rsub|abs|round|bool|hash|getattr|getattribute|instancecheck|array_ufunc|array_function)__"
+    ),
+    Language.JAVA: re.compile(r"\b(?:boolean\s+equals|int\s+hashCode|int\s+compareTo)\s*\("),
+}
 _NODES: dict[Language, dict[str, str]] = {
     Language.PYTHON: {"global_statement": _STATE},
     Language.JAVA: {"synchronized_statement": _THREADS},
@@ -119,6 +127,7 @@ def check(language: Language, original: str, candidate: str, stage: Stage = Stag
     for reason in (
         _nodes(language, old, new),
         _names(language, old, new),
+        _compares(language, old, new),
         _writes(language, old, new) if stage is Stage.REFINE else "",
     ):
         if reason:
@@ -188,6 +197,14 @@ def _names(language: Language, old: str, new: str) -> str:
             if re.search(pattern, new) and not re.search(pattern, old):
                 return f"{reason}: {name}"
     return ""
+
+
+def _compares(language: Language, old: str, new: str) -> str:
+    pattern = _DEFINES.get(language)
+    if pattern is None:
+        return ""
+    found = sorted(set(pattern.findall(new)) - set(pattern.findall(old)))
+    return f"{_COMPARES}: {found[0]}".rstrip(" (") if found else ""
 
 
 def _words(root: Node) -> frozenset[str]:
