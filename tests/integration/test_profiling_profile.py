@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 DATA = Path(__file__).parents[3] / "shared" / "data" / "humanevalpack"
 SKILL = {"good": 1, "half": 2, "poor": 5}  # answers every n-th problem
 LIMIT = 12
+SOME = (Language.PYTHON, Language.GO)
+ALL, FIRST = tuple(Language), 20
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -35,9 +37,8 @@ class Handler(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         prompt = body["messages"][-1]["content"]
         self.asked.append(body["model"])
-        problem = max(
-            (one for one in self.problems if one.signature in prompt), key=lambda one: len(one.signature)
-        )
+        asked = [one for one in self.problems if f"```{one.language}" in prompt and one.signature in prompt]
+        problem = max(asked, key=lambda one: len(one.signature))
         code = self.answer(body["model"], problem)
         reply = {
             "model": body["model"],
@@ -68,9 +69,7 @@ class Handler(BaseHTTPRequestHandler):
 def config(tmp_path: Path) -> Iterator[Path]:
     if not DATA.is_dir():
         pytest.skip(f"HumanEvalPack is not at {DATA}")
-    Handler.problems = [
-        one for one in HumanEvalPack().load(DATA, [Language.PYTHON, Language.GO]) if one.number < LIMIT
-    ]
+    Handler.problems = [one for one in HumanEvalPack().load(DATA, ALL) if one.number < FIRST]
     Handler.asked = []
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -85,7 +84,9 @@ def config(tmp_path: Path) -> Iterator[Path]:
     server.server_close()
 
 
-def arguments(config: Path, out: Path, *more: str) -> list[str]:
+def arguments(
+    config: Path, out: Path, *more: str, languages: tuple[Language, ...] = SOME, limit: int = LIMIT
+) -> list[str]:
     common = [
         "--suite",
         "humanevalpack",
@@ -96,7 +97,8 @@ def arguments(config: Path, out: Path, *more: str) -> list[str]:
         "--date",
         "2026-11-21",
     ]
-    scope = ["--language", "python", "--language", "go", "--stage", "generate", "--limit", str(LIMIT)]
+    chosen = [word for language in languages for word in ("--language", language.value)]
+    scope = [*chosen, "--stage", "generate", "--limit", str(limit)]
     return ["profile", *common, *scope, "--out", str(out), "--jobs", "2", *more]
 
 
@@ -123,20 +125,25 @@ def test_rates_are_the_true_ones_and_shards_are_the_whole(config: Path, tmp_path
     assert store.load_directories([tmp_path / "merged"]) == evidence.read(whole)
 
 
-def test_a_killed_profile_goes_on_and_pays_once(config: Path, tmp_path: Path) -> None:
+def test_a_profile_of_five_languages_killed_twice_has_the_true_rates_and_pays_once(
+    config: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "out.jsonl"
-    command = [sys.executable, "-c", "from perforch.cli import main; main()", *arguments(config, out)]
+    given = arguments(config, out, languages=ALL, limit=FIRST)
+    command = [sys.executable, "-c", "from perforch.cli import main; main()", *given]
     for _ in range(2):
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         before = len(Handler.asked)
-        while process.poll() is None and len(Handler.asked) < before + 5:
+        while process.poll() is None and len(Handler.asked) < before + 45:
             pass
         process.kill()
         process.wait()
-    assert run(arguments(config, out)) == 0
-    assert sum(total for _, total in rates(out).values()) == 3 * 2 * LIMIT
+    assert run(given) == 0
+    right = {name: sum(number % skill == 0 for number in range(FIRST)) for name, skill in SKILL.items()}
+    assert rates(out) == {name: (len(ALL) * good, len(ALL) * FIRST) for name, good in right.items()}
     asked = len(Handler.asked)
-    assert run(arguments(config, out)) == 0
+    assert len(SKILL) * len(ALL) * FIRST <= asked <= len(SKILL) * len(ALL) * FIRST + 2 * 40
+    assert run(given) == 0
     assert len(Handler.asked) == asked
 
 
