@@ -343,3 +343,14 @@ def test_a_configured_command_that_is_not_there_names_its_key(sandbox: Sandbox, 
     ):
         with pytest.raises(ToolMissingError, match=f"languages.java.{key} in .* cannot be run"):
             found(sandbox, head, settings=settings).test(head)
+
+
+def test_the_hot_lines_of_a_function_are_sampled(sandbox: Sandbox, tmp_path: Path) -> None:
+    head = planted(tmp_path / "head", SLOW, MAIN_FILES)
+    runner = found(sandbox, head)
+    asked = replace(function(), start_line=3, end_line=8)
+    first, *hot = runner.profile(head, ["shop.StockTest"], asked).split("\n")
+    assert "of the tests' time is spent here" in first
+    assert "v[i] == v[j]" in "".join(hot) or "++" in "".join(hot)
+    assert all(3 <= int(line.partition(":")[0]) <= 8 for line in hot)
+    assert runner.profile(head, ["gone"], asked) == ""

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from perforch.changes.function import Function
-    from perforch.sandbox.spec import Sandbox
+    from perforch.sandbox.spec import Completed, Sandbox
+    from perforch.workloads.builds import Place
     from perforch.workloads.cpp_project import Build, Project
     from perforch.workloads.model import Tree
 
@@ -47,6 +48,7 @@ def profile(
     place = builds.place(tree, "cpp-profile", extra=build.place.extra)
     try:
         made = cpp_build.build(sandbox, project, tree, place, checkout, build.place, function.path)
+        _shell(sandbox, made.place, "exec find /out /src -name '*.gcda' -delete")
         for program in made.programs:
             chosen = [test for test in program.ids if test in tests]
             if not chosen:
@@ -57,17 +59,15 @@ def profile(
             mounts = made.place.mounts(writable=True)
             sandbox.run(Command(argv=("/bin/sh", "-c", text), cwd=program.cwd, mounts=mounts, limits=limits))
         words = "exec find /out /src -name '*.gcda' -exec gcov --json-format --stdout {} +"
-        done = sandbox.run(
-            Command(
-                argv=("/bin/sh", "-c", words),
-                cwd=SOURCE,
-                mounts=made.place.mounts(writable=True),
-                limits=_LIMITS,
-            )
-        )
+        done = _shell(sandbox, made.place, words)
     except (ToolMissingError, OSError):
         return ""
     return described(done.stdout, function, builds.read(tree.source, function.path))
+
+
+def _shell(sandbox: Sandbox, place: Place, text: str) -> Completed:
+    mounts = place.mounts(writable=True)
+    return sandbox.run(Command(argv=("/bin/sh", "-c", text), cwd=SOURCE, mounts=mounts, limits=_LIMITS))
 
 
 def described(stdout: bytes, function: Function, source: bytes) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from perforch.languages import syntax
 from perforch.result import Language
 from perforch.sandbox.spec import OUTPUT, Command, Limits
-from perforch.workloads import builds, java_build, java_maven, java_project, java_report
+from perforch.workloads import builds, java_build, java_maven, java_profile, java_project, java_report
 from perforch.workloads.model import ColdCheck, Failure, TestReport, TimedCommand
 from perforch.workloads.naming import callers, is_generic, naming
 from perforch.workloads.options import DEFAULT, Options
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from perforch.changes.function import Function
-    from perforch.sandbox.spec import Sandbox
+    from perforch.sandbox.spec import Mount, Sandbox
     from perforch.settings import LanguageSettings
     from perforch.workloads.java_build import Build
     from perforch.workloads.java_project import Case, Project
@@ -248,8 +248,20 @@ class JavaRunner:
         return None
 
     def profile(self, tree: Tree, tests: Sequence[str], function: Function) -> str:
-        """No profiler is run for Java."""
-        return ""
+        """The lines of the function on which most of the time goes, by samples."""
+        build = self._built(tree)
+        tests = self._alone.get(frozenset(tests), tuple(tests))
+        if build.errors or not build.classpath or not tests:
+            return ""
+        count = self._count(build, tests, MIN_MS)
+        mounted = java_profile.compiled(self._sandbox, build)
+        if count is None or mounted is None:
+            return ""
+        mark = secrets.token_hex(8)
+        source = builds.read(tree.source, function.path)
+        arguments = java_profile.arguments(function, source, mark, count, tests)
+        done = self._sandbox.run(self._java(build, arguments, profiler=mounted))
+        return java_profile.described(done.stdout, mark, source)
 
     def _built(self, tree: Tree) -> Build:
         tests = {case.path for case in self._cases(tree) if not case.method}
@@ -261,11 +273,16 @@ class JavaRunner:
                 edits[path] = new
         return self._builds.of(tree, edits)
 
-    def _java(self, build: Build, arguments: tuple[str, ...], *, stdin: bytes = b"") -> Command:
+    def _java(
+        self, build: Build, arguments: tuple[str, ...], *, stdin: bytes = b"", profiler: Mount | None = None
+    ) -> Command:
+        main, path = "perforch.Harness", build.classpath
+        if profiler is not None:
+            main, path = "perforch.Profile", f"{profiler.target}:{path}"
         return Command(
-            argv=("java", *java_build.OPTIONS, "-ea", "-cp", build.classpath, "perforch.Harness", *arguments),
+            argv=("java", *java_build.OPTIONS, "-ea", "-cp", path, main, *arguments),
             cwd=self._project.home,
-            mounts=(*build.place.mounts(writable=False), *build.mounts),
+            mounts=(*build.place.mounts(writable=False), *build.mounts, *((profiler,) if profiler else ())),
             limits=Limits(wall_seconds=self._options.test_seconds, memory_bytes=3 * 1024**3),
             stdin=stdin,
         )
@@ -292,7 +309,7 @@ class JavaRunner:
         if self._project.test or self._project.build:
             commands = " && ".join(filter(None, (shlex.join(self._project.build), self._project.whole)))
             return f"{commands}  # {shown}{times}"
-        if self._project.kind == "maven":
+        if self._builds.by_maven:
             return f"{where}mvn test -Dtest={','.join(tests[:5])}{times}"
         if self._project.kind == "gradle":
             return f"{where}gradle test {' '.join('--tests ' + test.replace('#', '.') for test in tests[:5])}{times}"

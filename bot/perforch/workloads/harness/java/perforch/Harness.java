@@ -96,20 +96,21 @@ public final class Harness {
     }
 
     public static void main(String[] args) throws Throwable {
+        Runtime.getRuntime().halt(run(args));
+    }
+
+    static int run(String[] args) throws Throwable {
         FileOutputStream out = new FileOutputStream(FileDescriptor.out);
         String mark = args[1];
         if (mark.equals("-")) {
             mark = line();
         }
         Harness harness = new Harness();
-        int status;
         if (args[0].equals("test")) {
-            status = harness.test(out, mark, Arrays.asList(args).subList(2, args.length));
-        } else {
-            List<String> ids = Arrays.asList(args).subList(4, args.length);
-            status = harness.timed(args[0].equals("cold"), mark, Long.parseLong(args[2]), args[3], ids);
+            return harness.test(out, mark, Arrays.asList(args).subList(2, args.length));
         }
-        Runtime.getRuntime().halt(status);
+        List<String> ids = Arrays.asList(args).subList(4, args.length);
+        return harness.timed(args[0].equals("cold"), mark, Long.parseLong(args[2]), args[3], ids);
     }
 
     private static String line() throws IOException {
