@@ -17,6 +17,7 @@ from perforch.github.client import PermissionDenied
 from perforch.github.publish import Task, publish
 from perforch.report import inline, markdown
 from perforch.report.links import Links
+from perforch.report.patch import patch
 
 Make = Callable[..., Fake]
 
@@ -128,12 +129,14 @@ def test_the_ladder_below_suggestions(make_fake: Make) -> None:
     outside = proposal(fake, "src/a.py", suggestions=False).model_copy(
         update={"start_line": 20, "end_line": 24}
     )
+    path = "src/not-in-the-diff.rs"
     elsewhere = proposal(fake, "src/d.rs").model_copy(
-        update={"path": "src/not-in-the-diff.rs", "suggestions": ()}
+        update={"path": path, "suggestions": (), "patch": patch(path, b"a\n", b"b\n"), "name": "elsewhere"}
     )
     report = post(fake, result(fake, outside, elsewhere))
     assert [(t["path"], "git apply" in t["body"]) for t in fake.threads] == [("src/a.py", True)]
-    assert "summary" in set(report.placed.values())
+    assert report.placed[f"{path}::elsewhere"] == "summary"
+    assert "`elsewhere`" in summaries(fake)[0]
 
 
 def test_a_token_without_rights_names_the_right(make_fake: Make) -> None:

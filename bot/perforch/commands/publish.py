@@ -67,7 +67,7 @@ def publish(
     """
     from perforch import result as results
     from perforch.errors import GitHubError, UsageError
-    from perforch.github import context
+    from perforch.github import context, trust
     from perforch.github.publish import Report, Task
     from perforch.github.publish import publish as post
     from perforch.report import markdown
@@ -80,7 +80,9 @@ def publish(
         if sha256 and hashlib.sha256(file.read_bytes()).hexdigest() != sha256.lower():
             message = f"{file} is not the file that the measuring job wrote"
             raise UsageError(message, hint="It was replaced between the jobs; nothing was posted.")
-        context.summarise(os.environ, markdown.review(result, links=links, budget=context.SUMMARY_LIMIT // 2))
+        trust.belongs(result, repository=client.repository, head=head)
+        shown = trust.believable(result, None)
+        context.summarise(os.environ, markdown.review(shown, links=links, budget=context.SUMMARY_LIMIT // 2))
         task = Task(
             pull_request, head, links, asked=asked, limit=limit, run=os.environ.get("GITHUB_RUN_ID", "")
         )

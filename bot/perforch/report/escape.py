@@ -94,9 +94,16 @@ def code(text: str, limit: int = 200) -> str:
         return "–"
     if _SAFE_CODE.fullmatch(text) and not text.endswith("\\"):
         return f"`{text}`"
-    # A back-tick or a bar: references to characters cannot be structure (CommonMark 6.2), in a table either.
-    inner = "".join(c if c.isalnum() or c in " .:_" or ord(c) > 127 else f"&#{ord(c)};" for c in text)
-    return f"<code>{inner}</code>"
+    return _html(text)  # a back-tick or a bar
+
+
+def _html(text: str) -> str:
+    """Inline HTML around text that Markdown still reads: references to characters cannot be structure (CommonMark 6.2).
+
+    GitHub links an address without looking at the tags around it, and an e-mail address even if it is spelt in references.
+    """
+    inner = "".join(c if c.isalnum() or c == " " or ord(c) > 127 else f"&#{ord(c)};" for c in text)
+    return f"<code>{inner.replace('&#64;', f'&#64;{_ZERO_WIDTH_SPACE}')}</code>"
 
 
 def fence(text: str, info: str = "") -> str:
@@ -124,8 +131,4 @@ def deceptive(text: str) -> bool:
 
 def html(text: str, limit: int = 200) -> str:
     """Foreign text as code inside an HTML block such as `<summary>`, where Markdown does not reach."""
-    inner = "".join(
-        c if c.isalnum() or c in " ._" or ord(c) > 127 else f"&#{ord(c)};"
-        for c in shorten(plain(text), limit)
-    )
-    return f"<code>{inner}</code>"
+    return _html(shorten(plain(text), limit))
