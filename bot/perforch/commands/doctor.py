@@ -12,6 +12,8 @@ from perforch.commands import bench, terminal
 from perforch.errors import SandboxUnavailableError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from rich.console import Console
 
     from perforch.measure.doctor import Check, Resolution
@@ -77,13 +79,18 @@ def doctor(command: str | None, count: int, max_seconds: float, as_json: bool) -
 def _sandbox_checks() -> tuple[list[Check], SandboxUnavailableError | None]:
     """Every wall, and the error with which other commands would refuse."""
     from perforch.measure.doctor import Check
-    from perforch.sandbox import open_sandbox, probe
+    from perforch.sandbox import open_sandbox, probe, runner
 
+    def shown(room: str, found: Iterable[probe.Check]) -> list[Check]:
+        return [Check(f"{room}-{one.name}", one.ok, one.saw, one.good, one.remedy) for one in found]
+
+    beside = shown("runner", runner.checks())
     try:
         walls = probe.probe()
     except SandboxUnavailableError as error:
-        return [Check("sandbox", False, error.message, "bubblewrap starts and holds", error.hint)], error
-    checks = [Check(f"sandbox-{wall.name}", wall.ok, wall.saw, wall.good, wall.remedy) for wall in walls]
+        missing = Check("sandbox", False, error.message, "bubblewrap starts and holds", error.hint)
+        return [missing, *beside], error
+    checks = [*shown("sandbox", walls), *beside]
     try:
         open_sandbox("required")
     except SandboxUnavailableError as error:

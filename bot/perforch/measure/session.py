@@ -18,6 +18,7 @@ from perforch.errors import PerforchError
 from perforch.measure import cpus, perf
 from perforch.measure.model import Sample
 from perforch.measure.sampler import Memory
+from perforch.sandbox import isolation
 from perforch.sandbox.spec import Launch, Limits
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ class Session:
                 child = subprocess.Popen(
                     (sys.executable, "-I", "-S", "-B", str(starter), str(theirs.fileno())),
                     pass_fds=(theirs.fileno(),),
+                    env=isolation.allowed(os.environ),
                     stdin=subprocess.DEVNULL,
                     start_new_session=True,
                 )

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from perforch.sandbox import isolation
+
 # What ends up in `environment.toolchains` of a result: program and the arguments that make it say its version.
 _VERSIONS = {
     "python": ("python3", "--version"),
@@ -124,7 +126,12 @@ def _real(program: str) -> tuple[Path, Path | None] | None:
 def _behind_shim(shim: Path) -> Path | None:
     try:
         done = subprocess.run(
-            ["pyenv", "which", shim.name], capture_output=True, text=True, timeout=10, check=True
+            ["pyenv", "which", shim.name],
+            env=isolation.allowed(os.environ),
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
         )
     except (OSError, subprocess.SubprocessError):
         return None
@@ -151,6 +158,7 @@ def versions(languages: frozenset[str] | set[str]) -> dict[str, str]:
         try:
             done = subprocess.run(
                 [program, argument],
+                env=isolation.allowed(os.environ),
                 capture_output=True,
                 text=True,
                 timeout=20,
