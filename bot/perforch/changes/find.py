@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from perforch.changes import origin
-from perforch.changes.compare import Compared, File, compare
+from perforch.changes.compare import File, compare
 from perforch.changes.function import Changes, Function, Skip
 from perforch.changes.git import MAX_FILE_BYTES, SUBMODULE, SYMLINK
 from perforch.changes.globs import matches
+from perforch.changes.spread import CHUNK, spread
 from perforch.errors import RepositoryError
 from perforch.languages.syntax import is_test_path, language_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from perforch.changes.git import Delta, Entry, Git
 
 _ATTRIBUTES = {"linguist-generated": "generated code", "linguist-vendored": "vendored code"}
-_CHUNK = 64  # files a worker takes at once
-_ALONE_BYTES = 1_500_000  # below this much source, starting workers costs more than it saves
 
 
 def find(
@@ -70,7 +65,7 @@ def find(
     total = sum(sizes[entry.sha] for delta in small for entry in _sides(delta))
     functions: list[Function] = []
     warnings: list[str] = []
-    for compared in _compare_all(_files(git, small, skipped), _workers(jobs, total)):
+    for compared in spread(compare, _files(git, small, skipped), size=total, jobs=jobs):
         functions += compared.functions
         skipped += compared.skipped
         warnings += compared.warnings
@@ -125,7 +120,7 @@ def _too_large(delta: Delta, sizes: Mapping[str, int]) -> str:
 def _files(git: Git, deltas: Sequence[Delta], skipped: list[Skip]) -> Iterator[File]:
     """Contents of both sides, read a few hundred files at a time."""
     remaining = iter(deltas)
-    while chunk := list(islice(remaining, 4 * _CHUNK)):
+    while chunk := list(islice(remaining, 4 * CHUNK)):
         contents = dict(git.blobs({entry.sha for delta in chunk for entry in _sides(delta)}))
         for delta in chunk:
             language = language_of(delta.path)
@@ -138,38 +133,3 @@ def _files(git: Git, deltas: Sequence[Delta], skipped: list[Skip]) -> Iterator[F
                 continue
             before = contents.get(delta.old.sha) if delta.old is not None and delta.old.is_file else None
             yield File(delta.path, delta.base_path, language, head, before, is_test_path(delta.path))
-
-
-def _workers(jobs: int | None, total: int) -> int:
-    if total < _ALONE_BYTES and jobs is None:
-        return 1
-    return max(1, jobs if jobs is not None else min(4, len(os.sched_getaffinity(0))))
-
-
-def _compare_chunk(files: list[File]) -> list[Compared]:
-    return [compare(file) for file in files]
-
-
-def _compare_all(files: Iterable[File], workers: int) -> Iterator[Compared]:
-    if workers == 1:
-        for file in files:
-            yield compare(file)
-        return
-    source = iter(files)
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("forkserver")) as pool:
-        # A few chunks are under way at a time, so memory does not grow with the change.
-        waiting: list[tuple[list[File], object]] = []
-        try:
-            while True:
-                while len(waiting) < 3 * workers and (chunk := list(islice(source, _CHUNK))):
-                    waiting.append((chunk, pool.submit(_compare_chunk, chunk)))
-                if not waiting:
-                    return
-                _, future = waiting[0]
-                yield from future.result()  # type: ignore[attr-defined]
-                waiting.pop(0)
-        except BrokenProcessPool:
-            for chunk, _ in waiting:
-                yield from _compare_chunk(chunk)
-    for file in source:
-        yield compare(file)

@@ -39,8 +39,12 @@ def functions(repo: Path, base: str | None, head: str, config: Path | None, as_j
 
 def _document(changes: Changes) -> dict[str, Any]:
     from perforch.categories import local
+    from perforch.changes.spread import spread
 
-    def entry(function: Function) -> dict[str, Any]:
+    size = sum(len(function.source) for function in changes.functions)
+    categories = spread(local.classify, changes.functions, size=size)
+
+    def entry(function: Function, found: tuple[str, ...]) -> dict[str, Any]:
         return {
             "path": _printable(function.path),
             "name": function.name,
@@ -49,11 +53,11 @@ def _document(changes: Changes) -> dict[str, Any]:
             "end_line": function.end_line,
             "signature": function.signature,
             "change": function.change,
-            "categories": list(local.classify(function)),
+            "categories": list(found),
         }
 
     return {
-        "functions": [entry(function) for function in changes.functions],
+        "functions": list(map(entry, changes.functions, categories)),
         "skipped": [
             {"path": _printable(skip.path), "name": skip.name, "reason": skip.reason}
             for skip in changes.skipped

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tree_sitter import Node
 
     from perforch.languages.syntax.tree import Grammar
@@ -34,6 +36,8 @@ def tokens(root: Node, grammar: Grammar, *, span: tuple[int, int] | None = None)
     top = root
     if span is not None and begin < finish:
         top = root.descendant_for_byte_range(begin, finish) or root
+    if not grammar.sequences:
+        return b" ".join(_leaves(top, grammar, begin, finish))
     comments, atomic, sequences = grammar.comments, grammar.atomic, grammar.sequences
     out: list[bytes] = []
     cursor = top.walk()
@@ -82,6 +86,30 @@ def tokens(root: Node, grammar: Grammar, *, span: tuple[int, int] | None = None)
                 if inside[-1].marked:
                     out.append(_END)
     return b" ".join(filter(None, out))
+
+
+def _leaves(top: Node, grammar: Grammar, begin: int, finish: int) -> Iterator[bytes]:
+    """Tokens of a language in which layout means nothing."""
+    comments, atomic = grammar.comments, grammar.atomic
+    cursor = top.walk()
+    while True:
+        node = cursor.node
+        assert node is not None
+        kind = node.type
+        if node.start_byte >= finish > begin:
+            return
+        if kind not in comments and node.end_byte > begin:
+            if kind in atomic or not cursor.goto_first_child():
+                content = node.text
+                if content and node.start_byte >= begin and node.end_byte <= finish:
+                    if b"\r" in content:
+                        content = content.replace(b"\r\n", b"\n")
+                    yield content if kind in atomic else content.strip()
+            else:
+                continue
+        while not cursor.goto_next_sibling():
+            if not cursor.goto_parent():
+                return
 
 
 def _is_documentation(node: Node, inside: list[_Around]) -> bool:
