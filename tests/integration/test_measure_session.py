@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from perforch.measure import pairs
+from perforch.measure import pairs, process
 from perforch.measure.model import Decision
 from perforch.measure.session import Session
 from perforch.measure.verdict import Rule
@@ -298,3 +299,22 @@ def test_the_control_group_knows_the_peak_of_the_tree() -> None:
         memory = opened.weigh(prepared).memory
     assert memory is not None
     assert 60 * MIB < memory.peak_rss_kib < 90 * MIB
+
+
+def test_programs_that_were_started_before_leave_the_measuring_cpus() -> None:
+    """Also grandchildren, and what a session of its own: builds that go on while a benchmark runs."""
+    code = "import subprocess, sys\nsubprocess.Popen(['sleep', '30'])\nprint('started', flush=True)\nsys.stdin.read()"
+    with subprocess.Popen(
+        (sys.executable, "-I", "-S", "-c", code),
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True,
+    ) as build:  # fmt: skip
+        assert build.stdout is not None
+        assert build.stdout.readline() == b"started\n"
+        (sleeper,) = process.children(build.pid)
+        mine = os.sched_getaffinity(0)
+        with Session() as opened:
+            if opened.plan.pinned:
+                for pid in (build.pid, sleeper):
+                    assert not os.sched_getaffinity(pid) & set(opened.plan.measuring)
+        assert os.sched_getaffinity(0) == mine
+        os.kill(sleeper, signal.SIGKILL)

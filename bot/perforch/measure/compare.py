@@ -24,6 +24,7 @@ MEMORY = (Metric.MEAN_MEMORY, Metric.MAX_MEMORY)
 _SHORT_MS = 50.0  # below this, starting up dilutes the effect
 _BESIDE_MS = 3.0  # perf's own time may differ between the sides by so much,
 _BESIDE_SHARE = 0.03  # or by this share of the run
+_NEARLY = 2 / 3  # of the cap in pairs: so many are good enough
 _COUNT_SHARE = 0.1  # of the time budget that instruction counts may take
 _MEMORY_SHARE = 0.3  # of the time budget that memory runs may take when memory decides
 
@@ -171,13 +172,12 @@ class _Run:
         pair_seconds = self._warm_up(tosses)
         share = 1 - _MEMORY_SHARE if self.metric in MEMORY else 1.0
         most = self.acceptance.max_pairs
-        if (
-            pairs.affordable(self.left() * share, pair_seconds, most) < most
-            and pair_seconds < 0.1 * self.left()
-        ):
-            pair_seconds = min(pair_seconds, self._warm_up(tosses))  # the first run may have been slow
-        cap = pairs.affordable(self.left() * share, pair_seconds, most)
         least = verdict.least_pairs(self.level, max(most, 20)) or most
+        cap = pairs.affordable(self.left() * share, pair_seconds, most)
+        if cap < _NEARLY * most and pair_seconds < 0.1 * self.left():
+            # The first run may have been a slow one, and a cap taken from it would cost power.
+            pair_seconds = min(pair_seconds, self._warm_up(tosses))
+            cap = pairs.affordable(self.left() * share, pair_seconds, most)
         if cap < least:
             need = math.ceil(least * pair_seconds)
             return Decision.INCONCLUSIVE, (

@@ -11,6 +11,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from perforch.measure import process
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -163,7 +165,10 @@ def plan(threads: int = 1) -> Plan:
 
 @contextlib.contextmanager
 def keep_off(chosen: Plan) -> Iterator[None]:
-    """Keep every thread of this process, and what they start, off the measuring CPUs."""
+    """Keep every thread of this process, what they start and what they have started before, off the measuring CPUs.
+
+    Programs that are running at the time stay on the other CPUs for good; they are builds and tests, and end soon.
+    """
     if not chosen.pinned:
         yield
         return
@@ -173,6 +178,13 @@ def keep_off(chosen: Plan) -> Iterator[None]:
             before[thread] = os.sched_getaffinity(thread)
             os.sched_setaffinity(thread, (before[thread] - set(chosen.measuring)) or set(chosen.helping))
     usual = before.get(os.getpid(), set(chosen.helping) | set(chosen.measuring))
+    below = process.children(os.getpid())
+    for pid in below:
+        below += process.children(pid)
+        for thread in _threads(pid):
+            with contextlib.suppress(OSError):
+                left = os.sched_getaffinity(thread) - set(chosen.measuring)
+                os.sched_setaffinity(thread, left or set(chosen.helping))
     try:
         yield
     finally:
@@ -181,8 +193,11 @@ def keep_off(chosen: Plan) -> Iterator[None]:
                 os.sched_setaffinity(thread, before.get(thread, usual))
 
 
-def _threads() -> list[int]:
-    return [int(entry.name) for entry in os.scandir("/proc/self/task")]
+def _threads(pid: int | None = None) -> list[int]:
+    try:
+        return [int(entry.name) for entry in os.scandir(f"/proc/{pid or 'self'}/task")]
+    except OSError:
+        return []
 
 
 @contextlib.contextmanager

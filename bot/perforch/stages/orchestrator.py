@@ -224,8 +224,8 @@ class _Run:
             labels=self._asking.labels,
             bench=self.bench,
             say=self._say,
-            # One CPU is left to the benchmark and one thread of work fills each of the others.
-            workers=asyncio.Semaphore(max(1, (os.cpu_count() or 2) - 1)),
+            # A benchmark drives the others from its CPU; until there is one, all of them build and test.
+            workers=asyncio.Semaphore(len(os.sched_getaffinity(0))),
             models=self._asking.models,
         )
         baselines = Baselines(context)
