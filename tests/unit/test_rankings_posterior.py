@@ -21,7 +21,7 @@ def test_successors_inherit_half_way() -> None:
     assert posterior.inherited_rate(None, 0.6) == 0.6
 
 
-@pytest.mark.parametrize(("attempts", "rate", "low", "high"), [(11, 0.7, 0.1, 0.2), (77, 0.7, 0.4, 0.6)])
+@pytest.mark.parametrize(("attempts", "rate", "low", "high"), [(11, 0.7, 0.3, 0.4), (77, 0.7, 0.7, 0.8)])
 def test_category_weight_is_small_for_small_cells(
     attempts: int, rate: float, low: float, high: float
 ) -> None:

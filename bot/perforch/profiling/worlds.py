@@ -117,7 +117,11 @@ def _profile(made: World) -> list[Evidence]:
 
 
 def play(made: World, strategies: Sequence[str], *, problems: int) -> dict[str, Outcome]:
-    """Send the same problems through the pipeline under each strategy: one generator, then up to five fixers."""
+    """Send the same problems through the pipeline under each strategy: one generator, then up to five fixers.
+
+    Args:
+        strategies: of `order`, or "shrunk": best-of-n that is not told who generated, to compare the estimate of rates alone.
+    """
     models = [ModelSettings(name=name, provider="openai") for name in made.families]
     prices = {name: PRICES.get(kin, SMALL) for name, kin in made.families.items()}
     chains: dict[tuple[str, tuple[str, ...]], list[tuple[str, str]]] = {}
@@ -149,13 +153,13 @@ def _chain(
     strategy: str,
     categories: tuple[str, ...],
 ) -> list[tuple[str, str]]:
-    rank = {"shrunk": "best-of-n", "raw": "paper"}.get(strategy, strategy)
+    rank = "best-of-n" if strategy == "shrunk" else strategy
     common = {"language": made.language, "categories": categories, "strategy": rank, "prices": prices}
     (first, *_) = order(made.memory, models, stage="generate", **common)  # type: ignore[arg-type]
     chain = [("generate", first.name)]
     failed: list[str] = []
     for _ in range(DEPTH):
-        told = {} if rank == "paper" else {"generator": first.name}
+        told = {} if strategy in ("paper", "shrunk") else {"generator": first.name}
         (best, *_) = order(made.memory, models, stage="fix", failed=failed, limit=1, **told, **common)  # type: ignore[arg-type]
         failed.append(best.name)
         chain.append(("fix", best.name))

@@ -13,7 +13,6 @@ from perforch import assets
 from perforch.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
 Price = Annotated[float, Field(ge=0)]
@@ -105,12 +104,14 @@ class Catalogue(_Entry):
         return next((entry for entry in self.capabilities if _fits(spellings, entry.match)), None)
 
 
-def _spellings(names: Iterable[str]) -> set[str]:
+@functools.lru_cache(maxsize=4096)
+def _spellings(names: tuple[str, ...]) -> frozenset[str]:
     lowered = {name.lower().strip() for name in names if name}
-    return lowered | {name.rsplit("/", 1)[-1] for name in lowered}
+    return frozenset(lowered | {name.rsplit("/", 1)[-1] for name in lowered})
 
 
-def _fits(spellings: set[str], patterns: Sequence[str]) -> bool:
+@functools.lru_cache(maxsize=65536)
+def _fits(spellings: frozenset[str], patterns: tuple[str, ...]) -> bool:
     return any(fnmatchcase(spelling, pattern.lower()) for pattern in patterns for spelling in spellings)
 
 

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from perforch.rankings import catalogue, posterior, store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from perforch.rankings.catalogue import Catalogue
     from perforch.rankings.evidence import Evidence
 
+FEWEST_MODELS = 3  # in a category whose spread over models says something
 OUTDATED = 0.5  # weight of a profile per newer profile of the same cell
 
 
@@ -59,6 +60,8 @@ class Memory:
         self.catalogue = models or catalogue.shipped()
         self.cells: Mapping[Key, Cell] = _sum(records)
         self._by_cell: dict[tuple[str, str, str, str], dict[str, Cell]] = defaultdict(dict)
+        self._spreads: dict[tuple[str, str, str], float] = {}
+        self._difficulties: dict[tuple[str, str, str, str], float] = {}
         for key, cell in self.cells.items():
             if key.model not in self.catalogue.agents:
                 self._by_cell[key[1:]][key.model] = cell
@@ -101,6 +104,36 @@ class Memory:
 
     def difficulty(self, stage: str, metric: str, language: str, category: str) -> float:
         """How much a category moves all models' rates, in logits: mean over models with evidence in both."""
+        key = (stage, metric, language, category)
+        if key not in self._difficulties:
+            self._difficulties[key] = self._difficulty(*key)
+        return self._difficulties[key]
+
+    def category_sd(self, stage: str, metric: str, language: str) -> float:
+        """How much models differ between categories beyond chance and difficulty, in logits; see `posterior.category_sd`."""
+        key = (stage, metric, language)
+        if key not in self._spreads:
+            self._spreads[key] = posterior.category_sd(self._shifts(*key))
+        return self._spreads[key]
+
+    def _shifts(self, stage: str, metric: str, language: str) -> Iterator[tuple[float, float]]:
+        whole = self.peers(stage, metric, language)
+        for found in [key for key in self._by_cell if key[:3] == (stage, metric, language) and key[3]]:
+            cells = {
+                name: cell for name, cell in self._by_cell[found].items() if name in whole and cell.attempts
+            }
+            if len(cells) < FEWEST_MODELS:
+                continue
+            difficulty = self.difficulty(*found)
+            # The mean over models has been taken out, and with it one degree of freedom.
+            freedom = len(cells) / (len(cells) - 1)
+            for name, cell in cells.items():
+                rate = posterior.smoothed(cell.successes, cell.attempts)
+                overall = posterior.smoothed(whole[name].successes, whole[name].attempts)
+                shift = posterior.logit(rate) - posterior.logit(overall) - difficulty
+                yield shift * math.sqrt(freedom), posterior.shift_variance(cell.attempts, rate)
+
+    def _difficulty(self, stage: str, metric: str, language: str, category: str) -> float:
         whole = self.peers(stage, metric, language)
         moves = [
             posterior.logit(posterior.smoothed(cell.successes, cell.attempts))

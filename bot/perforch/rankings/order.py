@@ -281,7 +281,8 @@ def _category_rate(memory: Memory, names: Sequence[str], task: _Task, rate: floa
         if attempts:
             difficulty = memory.difficulty(task.stage, task.metric, task.language, category)
             shifts.append((sum(cell.successes for cell in cells), attempts, difficulty))
-    return posterior.category_rate(rate, shifts)
+    tau = memory.category_sd(task.stage, task.metric, task.language)
+    return posterior.category_rate(rate, shifts, tau=tau)
 
 
 def _gain(memory: Memory, own: Sequence[Cell], ancestors: Sequence[Cell], task: _Task) -> float:
