@@ -410,3 +410,39 @@ def test_the_hot_lines_of_a_function_are_counted(sandbox: Sandbox, tmp_path: Pat
     assert "++j" in hot[0]
     assert int(hot[0].split(": ")[1].partition("x")[0]) > 4_000_000
     assert runner.profile(head, ["gone"], asked) == ""
+
+
+LEAVES = 'std::puts("[ RUN      ] Repeats.Small\\n[       OK ] Repeats.Small (0 ms)"); std::fflush(stdout); _exit(0);'
+KNOWS = """
+    const char* mark = std::getenv("PERFORCH_MARK");
+    FILE* end = std::fopen("/tmp/perforch-end", "a");
+    std::fprintf(end, "%s 0 0\\n", mark ? mark : "0");
+    std::fclose(end);
+    std::exit(0);
+"""
+REPLACES = 'FILE* file = std::fopen("/out/build/checks", "w"); std::exit(file ? 0 : 3);'
+TOGETHER = CMAKE.replace("add_executable(checks ", "add_executable(checks src/repeats.cpp ").replace(
+    "target_link_libraries(checks stock)", "target_include_directories(checks PRIVATE include)"
+)
+
+
+@pytest.mark.parametrize("kind", ["cmake", "make", "g++"])
+def test_candidates_that_leave_early_are_not_believed(sandbox: Sandbox, tmp_path: Path, kind: str) -> None:
+    files = {
+        "cmake": {"CMakeLists.txt": TOGETHER, "tests/other_test.cpp": "int main() { return 0; }\n"},
+        "make": {"Makefile": MAKE},
+    }.get(kind, {})
+    files = {"tests/repeats_test.cpp": MAIN} | files
+    head = planted(tmp_path / "head", SLOW, files)
+    runner = found(sandbox, head)
+    (test,) = runner.tests_naming(head, function())
+    timed = runner.timed(head, [test], min_ms=5)
+    assert timed is not None
+    for number, body in enumerate((LEAVES, KNOWS, REPLACES)):
+        lines = SOURCE.replace(
+            "#include <cstdlib>\n", "#include <cstdlib>\n#include <cstdio>\n#include <unistd.h>\n"
+        )
+        candidate = planted(tmp_path / str(number), body, files)
+        (candidate.source / "src/repeats.cpp").write_text(lines.replace("BODY", body))
+        assert test not in runner.test(candidate).passed
+        assert runner.timed(candidate, [test], repeat=timed.repeat) is None

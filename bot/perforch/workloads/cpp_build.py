@@ -78,6 +78,7 @@ class Builds:
         self._known: dict[str, Build] = {}
         self._locks: dict[str, threading.Lock] = {}
         self._first: Place | None = None
+        self._leaving: frozenset[str] | None = None
 
     def of(self, tree: Tree) -> Build:
         """The build of this tree."""
@@ -88,10 +89,22 @@ class Builds:
         with lock:
             if key not in self._known:
                 made = build(self._sandbox, self._project, tree, place, self._checkout, self._first)
-                self._known[key] = made
+                self._known[key] = made = self._pinned(made)
                 if not made.errors and not made.lacks:
                     self._first = self._first or made.place
             return self._known[key]
+
+    def _pinned(self, made: Build) -> Build:
+        """Programs may leave early only where the first tree's may: a candidate cannot give itself that right."""
+        with self._guard:
+            if self._leaving is None and made.programs:
+                self._leaving = frozenset(program.name for program in made.programs if program.may_exit)
+            leaving = self._leaving or frozenset()
+        programs = tuple(
+            replace(program, may_exit=program.may_exit and program.name in leaving)
+            for program in made.programs
+        )
+        return replace(made, programs=programs)
 
 
 def build(
