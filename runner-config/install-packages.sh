@@ -30,7 +30,7 @@ need() { # need PACKAGE PROGRAM...: the package is missing unless every program 
   done
 }
 
-export PATH="$PATH:/usr/local/go/bin:$HOME/.cargo/bin"
+export PATH="$PATH:/usr/sbin:/sbin:/usr/local/go/bin:$HOME/.cargo/bin"  # an ordinary user may lack some of these
 need ca-certificates update-ca-certificates
 need git git
 need make make
