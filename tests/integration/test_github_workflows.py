@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from perforch import settings
+from perforch import __version__, settings
 from perforch.commands.gate import gate
 from perforch.commands.optimize import optimize
 from perforch.commands.profile import profile
@@ -19,6 +19,7 @@ from perforch.commands.proposing import compare, propose
 from perforch.commands.publish import publish
 from perforch.github import gate as gate_decision
 from perforch.github import workflow
+from perforch.github.commands import USAGE
 from perforch.rankings import store
 from perforch.result import Metric, Stage
 from perforch.settings import Settings
@@ -113,6 +114,45 @@ def test_choices_and_defaults_are_those_of_the_settings() -> None:
     assert inputs["rankings"]["default"] == store.USER_DIRECTORY
     keys = {name.upper().replace("-", "_") for name in inputs if name.endswith("api-key")}
     assert set(workflow.KEYS.values()) | {"PERFORCH_API_KEY"} == keys
+
+
+def test_the_documentation_has_every_input_and_output_as_it_is() -> None:
+    def row(*cells: str) -> str:
+        return f"| {' | '.join(cells)} |"
+
+    def default(value: str) -> str:
+        return f"`{value}`" if value else "–"
+
+    text = (ROOT / "docs" / "action.md").read_text()
+    rows = [
+        row(f"`{name}`", default(one["default"]), one["description"])
+        for name, one in ACTION["inputs"].items()
+    ]
+    rows += [row(f"`{name}`", one["description"]) for name, one in ACTION["outputs"].items()]
+    section = text[text.index("## The action itself") :]
+    assert [line for line in section.split("\n") if line.startswith("| `")] == rows
+    found = set()
+    for path in WORKFLOWS:
+        called = yaml.safe_load(path.read_text())[True].get("workflow_call")
+        for name, one in (called or {}).get("inputs", {}).items():
+            found.add((path.name, name, default(one["default"])))
+        for name in (called or {}).get("secrets", {}):
+            assert f"`{name}`" in text
+    section = text[text.index("## Inputs of the workflows") : text.index("## The action itself")]
+    cells = [line.strip("|").split("|") for line in section.split("\n") if line.startswith("| `")]
+    listed = {
+        (workflow.strip(" `"), name.strip(" `"), value.strip())
+        for workflows, name, value, _ in cells
+        for workflow in workflows.split(",")
+    }
+    assert listed == found
+
+
+def test_the_documentation_shows_what_init_writes() -> None:
+    text = (ROOT / "docs" / "action.md").read_text()
+    shown = workflow.files({}, sha="<commit of the release>", version=__version__)
+    assert shown[".github/workflows/perforch.yml"] in text
+    assert USAGE in text
 
 
 def test_outputs_are_written_by_the_steps_that_are_named() -> None:

@@ -98,7 +98,7 @@ def files(
         ),
     }
     if reprofile:
-        found[".github/workflows/perforch-reprofile.yml"] = _WORKFLOW.format(
+        found[".github/workflows/reprofile.yml"] = _WORKFLOW.format(
             name="perforch reprofile",
             on='{schedule: [{cron: "43 2 5 * *"}], workflow_dispatch: {}}',
             permissions="{contents: write, pull-requests: write} # to make a branch; to open its pull request",
