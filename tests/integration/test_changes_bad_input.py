@@ -574,3 +574,33 @@ def test_bare_repository_inside_the_checkout(tmp_path: Path) -> None:
     repository.commit({}, "a repository as files")
     sound(functions(repository.path / "nested"))
     assert list(sprung.iterdir()) == []
+
+
+def test_attributes_have_the_last_word(tmp_path: Path) -> None:
+    attributes = (
+        "*.py -linguist-generated\nvendor/ours/** -linguist-vendored\nlib/** linguist-vendored\nlib/mine.py linguist-vendored=false\n"
+        "made/* linguist-generated=true\n"
+    )
+    signed = "# @generated\n\n"
+    names = (
+        "signed.py",
+        "vendor/ours/a.py",
+        "vendor/theirs/a.py",
+        "lib/a.py",
+        "lib/mine.py",
+        "made/a.py",
+        "api_pb2.py",
+    )
+    base = {".gitattributes": attributes, **dict.fromkeys(names, signed + ONE)}
+    repository = changed(tmp_path, dict(base), dict.fromkeys(names, signed + TWO))
+    said = functions(repository)
+    assert [path for path, _ in said.names] == [
+        "a.py",
+        "api_pb2.py",
+        "lib/mine.py",
+        "signed.py",
+        "vendor/ours/a.py",
+    ]
+    assert said.skipped == [
+        ("lib/a.py", "", "vendored code"), ("made/a.py", "", "generated code"), ("vendor/theirs/a.py", "", "vendored code"),
+    ]  # fmt: skip

@@ -7,6 +7,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from perforch.changes import origin
 from perforch.changes.function import Function, Skip
 from perforch.languages import syntax
 
@@ -27,6 +28,7 @@ class File:
     head: bytes
     base: bytes | None
     is_test: bool = False
+    is_written: bool = False  # .gitattributes say that it is not generated, whatever it says itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,10 @@ class Compared:
 
 
 def compare(file: File) -> Compared:
-    """Find added and modified functions. Comments, layout, moves and mere renames are no change."""
+    """Find added and modified functions; why a file is left alone as a whole. Comments, layout, moves and mere renames are no change."""
+    reason = origin.by_content(file.language, file.head, signatures=not file.is_written)
+    if reason:
+        return Compared((), (Skip(file.path, "", reason),), ())
     head = syntax.definitions(file.language, file.head)
     base = syntax.definitions(file.language, file.base) if file.base is not None else None
     functions: list[Function] = []

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from perforch.changes.git import Delta, Entry, Git
 
-_ATTRIBUTES = {"linguist-generated": "generated code", "linguist-vendored": "vendored code"}
+_ATTRIBUTES = {"linguist-generated": origin.GENERATED, "linguist-vendored": origin.VENDORED}
 
 
 def find(
@@ -51,9 +51,14 @@ def find(
         elif _is_candidate(delta):
             wanted.append(delta)
     attributes = git.attributes(head_sha, [delta.path for delta in wanted], tuple(_ATTRIBUTES))
-    marked = [delta for delta in wanted if delta.path in attributes]
-    skipped += [Skip(delta.path, "", _ATTRIBUTES[min(attributes[delta.path])]) for delta in marked]
-    wanted = [delta for delta in wanted if delta.path not in attributes]
+    kept: list[Delta] = []
+    for delta in wanted:
+        reason = _left_alone(delta.path, attributes.get(delta.path, {}))
+        if reason:
+            skipped.append(Skip(delta.path, "", reason))
+        else:
+            kept.append(delta)
+    wanted = kept
     sizes = git.sizes({entry.sha for delta in wanted for entry in _sides(delta)})
     small: list[Delta] = []
     for delta in wanted:
@@ -65,7 +70,7 @@ def find(
     total = sum(sizes[entry.sha] for delta in small for entry in _sides(delta))
     functions: list[Function] = []
     warnings: list[str] = []
-    for compared in spread(compare, _files(git, small, skipped), size=total, jobs=jobs):
+    for compared in spread(compare, _files(git, small, attributes), size=total, jobs=jobs):
         functions += compared.functions
         skipped += compared.skipped
         warnings += compared.warnings
@@ -93,7 +98,15 @@ def _reason(delta: Delta, include: Sequence[str], exclude: Sequence[str]) -> str
         return ""
     if not matches(delta.path, include) or matches(delta.path, exclude):
         return "excluded by configuration"
-    return origin.by_path(delta.path)
+    return ""
+
+
+def _left_alone(path: str, attributes: Mapping[str, bool]) -> str:
+    """Why attributes or the path say that nobody wrote this here, or ""; attributes have the last word."""
+    said = [_ATTRIBUTES[name] for name, value in sorted(attributes.items()) if value]
+    denied = {_ATTRIBUTES[name] for name, value in attributes.items() if not value}
+    reason = said[0] if said else origin.by_path(path)
+    return "" if reason in denied else reason
 
 
 def _sides(delta: Delta) -> list[Entry]:
@@ -117,7 +130,7 @@ def _too_large(delta: Delta, sizes: Mapping[str, int]) -> str:
     return ""
 
 
-def _files(git: Git, deltas: Sequence[Delta], skipped: list[Skip]) -> Iterator[File]:
+def _files(git: Git, deltas: Sequence[Delta], attributes: Mapping[str, Mapping[str, bool]]) -> Iterator[File]:
     """Contents of both sides, read a few hundred files at a time."""
     remaining = iter(deltas)
     while chunk := list(islice(remaining, 4 * CHUNK)):
@@ -127,9 +140,6 @@ def _files(git: Git, deltas: Sequence[Delta], skipped: list[Skip]) -> Iterator[F
             head = contents.get(delta.new.sha) if delta.new is not None else None
             if language is None or head is None:
                 continue
-            reason = origin.by_content(head)
-            if reason:
-                skipped.append(Skip(delta.path, "", reason))
-                continue
             before = contents.get(delta.old.sha) if delta.old is not None and delta.old.is_file else None
-            yield File(delta.path, delta.base_path, language, head, before, is_test_path(delta.path))
+            written = attributes.get(delta.path, {}).get("linguist-generated") is False
+            yield File(delta.path, delta.base_path, language, head, before, is_test_path(delta.path), written)

@@ -254,8 +254,8 @@ class Git:
 
     def attributes(
         self, revision: str, paths: Sequence[str], names: Sequence[str]
-    ) -> dict[str, frozenset[str]]:
-        """Which of these attributes the revision's own `.gitattributes` files set, by path.
+    ) -> dict[str, dict[str, bool]]:
+        """What the revision's own `.gitattributes` files say about these attributes, by path: set or unset.
 
         They are read through a private index, so neither the working tree nor the repository's index is
         touched.
@@ -272,8 +272,8 @@ class Git:
                 "check-attr", "--cached", "-z", "--stdin", *names, send=request, extra=private
             )
         fields = output.decode("utf-8", "surrogateescape").split("\0")
-        found: dict[str, set[str]] = {}
+        found: dict[str, dict[str, bool]] = {}
         for path, name, value in zip(fields[::3], fields[1::3], fields[2::3], strict=False):
-            if value not in {"unspecified", "unset", "false", "0"}:
-                found.setdefault(path, set()).add(name)
-        return {path: frozenset(values) for path, values in found.items()}
+            if value != "unspecified":
+                found.setdefault(path, {})[name] = value not in {"unset", "false", "0"}
+        return found

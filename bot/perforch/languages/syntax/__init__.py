@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from perforch.languages.syntax import cpp, go, java, python, repair, rust
+from perforch.languages.syntax.banner import banner as banner_of
 from perforch.languages.syntax.definition import build, line_starts
 from perforch.languages.syntax.features import features_of
 from perforch.languages.syntax.model import Definition, Features, Parsed
@@ -29,6 +30,7 @@ __all__ = [
     "Definition",
     "Features",
     "Parsed",
+    "banner",
     "calls",
     "definitions",
     "features",
@@ -111,6 +113,11 @@ def _is_cut(language: Language, source: bytes, shown: bytes) -> bool:
 
 def _place(definition: Definition) -> int:
     return definition.declaration_start
+
+
+def banner(language: Language, source: bytes) -> bytes:
+    """What the file says about itself: comments above its first function or type, annotations of its classes."""
+    return banner_of(parse(language, source).root_node, GRAMMARS[language])
 
 
 def test_functions(language: Language, source: bytes) -> tuple[Definition, ...]:
