@@ -189,12 +189,13 @@ def test_a_module_passes_and_names_its_tests(sandbox: Sandbox, tmp_path: Path, o
     head = stock(tmp_path / "head", SLOW)
     runner = found(sandbox, head, options)
     report = runner.test(head)
-    assert set(report.outcomes) == ids(*CHECKED, "TestOther", "TestLater", "BenchmarkRepeats")
+    assert set(report.outcomes) == ids(*CHECKED, "TestOther", "TestLater")
     assert report.outcomes["example.com/stock.TestLater"] == "skipped"
     assert not report.failed
     named = runner.tests_naming(head, function("Repeats"))
     assert set(named) == ids(*CHECKED, "BenchmarkRepeats")
     assert runner.test(head, named).passed == set(named)
+    assert set(named) <= runner.test(head).passed  # nobody runs benchmarks that nobody asked about
 
 
 def test_failures_panics_and_early_exits_are_told_test_by_test(
@@ -202,14 +203,9 @@ def test_failures_panics_and_early_exits_are_told_test_by_test(
 ) -> None:
     wrong = stock(tmp_path / "wrong", "\n\treturn len(values)\n")
     runner = found(sandbox, wrong, options)
+    assert runner.tests_naming(wrong, function("Repeats"))
     report = runner.test(wrong)
-    assert (
-        report.failed
-        == ids(
-            *CHECKED,
-        )
-        - set()
-    )
+    assert report.failed == ids(*CHECKED)
     assert report.passed == ids("TestOther", "BenchmarkRepeats")
     told = {failure.test.rpartition(".")[2]: failure.message for failure in report.failures}
     assert "got 3, wanted 1" in told["TestTable"]
@@ -233,6 +229,10 @@ def test_code_that_does_not_end_is_stopped(sandbox: Sandbox, tmp_path: Path, opt
     assert report.stopped == "timeout"
     assert report.failed == ids("TestLarge", "TestOther")
     assert runner.timed(endless, sorted(ids("TestLarge"))) is None
+    report = runner.test(endless, sorted(ids("BenchmarkRepeats", "TestOther")))
+    assert report.passed == ids("TestOther")
+    assert "too long" in report.unavailable["example.com/stock.BenchmarkRepeats"]
+    assert not report.stopped
 
 
 def test_a_failing_test_main_fails_its_package(sandbox: Sandbox, tmp_path: Path, options: Options) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import shlex
 import threading
+from functools import partial
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -63,6 +64,7 @@ class GoRunner:
         self._lock = threading.Lock()
         self._head: Tree | None = None  # the first tree that was asked about
         self._asked: set[str] = set()  # packages with tests of the functions asked about
+        self._named: set[str] = set()  # those tests
         self._writes = False  # tests write beside the sources
         self._builds: dict[tuple[str, tuple[str, ...]], tuple[threading.Lock, list[Build]]] = {}
         self._listed: dict[tuple[str, str], frozenset[str]] = {}
@@ -79,6 +81,7 @@ class GoRunner:
         with self._lock:
             self._head = self._head or tree
             self._asked |= go_binary.by_package(found).keys()
+            self._named |= set(found)
         return found
 
     def _takes(self, test: str) -> bool:
@@ -103,7 +106,7 @@ class GoRunner:
 
     def _tested(self, tree: Tree, tests: Sequence[str] | None) -> TestReport:
         cases = self._cases(tree)
-        wanted = go_binary.by_package(tests) if tests is not None else cases
+        wanted = go_binary.by_package(tests) if tests is not None else self._without_benchmarks(cases)
         build = self._built(tree)
         unavailable: dict[str, str] = {}
         broken: list[Failure] = []
@@ -128,30 +131,34 @@ class GoRunner:
             unavailable |= {
                 f"{package}.{name}": _LEFT_OUT for name in chosen if listed and name not in listed
             }
-            for kind, group in go_binary.kinds([name for name in chosen if not listed or name in listed]):
-                rest = group
-                # A panic ends the whole binary: the tests after it run again without the one that panicked.
-                while rest:
-                    argv = (
-                        *go_binary.arguments(kind, rest),
-                        *self._configured.run,
-                        *self._configured.arguments,
-                    )
-                    done = self._sandbox.run(self._binary(build, package, argv, tree=tree))
-                    seconds += done.seconds
-                    found, said, unreached = go_report.outcomes(done, rest)
-                    outcomes |= {f"{package}.{name}": outcome for name, outcome in found.items()}
-                    told |= {f"{package}.{name}": Failure(f"{package}.{name}", *said[name]) for name in said}
-                    rest = () if done.stopped else unreached
-                    if done.stopped:
-                        stopped = done.stopped
-                        outcomes |= {f"{package}.{name}": "failed" for name in unreached}
+            ran = go_report.run(
+                self._sandbox,
+                [name for name in chosen if not listed or name in listed],
+                partial(self._checked, tree, build, package),
+            )
+            outcomes |= {f"{package}.{name}": outcome for name, outcome in ran.outcomes.items()}
+            told |= {
+                f"{package}.{name}": Failure(f"{package}.{name}", *said) for name, said in ran.told.items()
+            }
+            unavailable |= {f"{package}.{name}": go_report.LATE for name in ran.late}
+            stopped, seconds = stopped or ran.stopped, seconds + ran.seconds
         outcomes |= dict.fromkeys(unavailable, "failed")
         told |= {test: Failure(test, reason) for test, reason in unavailable.items()}
         for test in tests or ():
             if outcomes.setdefault(test, "failed") == "failed" and test not in told:
                 told[test] = Failure(test, "this test was not found" if not stopped else "was not reached")
         return TestReport(True, outcomes, tuple(told.values())[:50], stopped, seconds, unavailable)
+
+    def _without_benchmarks(self, cases: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        """What `go test` runs, and the benchmarks of the functions asked about."""
+        return {
+            package: tuple(
+                name
+                for name in names
+                if not go_project.is_benchmark(name) or f"{package}.{name}" in self._named
+            )
+            for package, names in cases.items()
+        }
 
     def _matters(self, tree: Tree, package: str) -> bool:
         """Does it say something about a candidate that this package does not compile? Not when it never did and no function of
@@ -277,6 +284,10 @@ class GoRunner:
             lines.append(f"cd {folder} && {command} {builds.AWAY} || exit $?")
         env = {"PERFORCH_REPEAT": str(times), "PERFORCH_MARK": "timed"}
         return self._command(build, ("/bin/sh", "-c", "\n".join(lines)), self._module.home, env)
+
+    def _checked(self, tree: Tree, build: Build, package: str, arguments: tuple[str, ...]) -> Command:
+        more = (*self._configured.run, *self._configured.arguments)
+        return self._binary(build, package, (*arguments, *more), tree=tree)
 
     def _binary(
         self,

@@ -3,22 +3,65 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from perforch.workloads import builds
+from perforch.workloads import builds, go_binary
 from perforch.workloads.text import trimmed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from perforch.sandbox.spec import Completed
+    from perforch.sandbox.spec import Command, Completed, Sandbox
     from perforch.workloads.model import TestOutcome
 
+BENCHMARK = 30.0  # seconds in which one iteration of a package's benchmarks should be done
+LATE = "one iteration of this benchmark takes too long"
 # A test that prints without a newline stands before the mark on its line. Marks of subtests carry a slash.
 _LINE = re.compile(r"--- (PASS|FAIL|SKIP|BENCH): (\S+)(?: \(\d[\d.]*s\))?$")
 _STARTED = re.compile(r"^\x16?=== (?:RUN|CONT|PAUSE|NAME)\s+(\S+)")
 _MEASURED = re.compile(r"^(Benchmark\w+)\S*\s+\d+\s+[\d.]+ \S")
 _WORDS: dict[str, TestOutcome] = {"PASS": "passed", "FAIL": "failed", "SKIP": "skipped", "BENCH": "passed"}
+
+
+@dataclass(slots=True)
+class Ran:
+    """What became of some tests of one package; `late` are benchmarks that were not done in time."""
+
+    outcomes: dict[str, TestOutcome] = field(default_factory=dict)
+    told: dict[str, tuple[str, str]] = field(default_factory=dict)
+    late: set[str] = field(default_factory=set)
+    stopped: str = ""
+    seconds: float = 0.0
+
+
+def run(sandbox: Sandbox, names: Sequence[str], command: Callable[[tuple[str, ...]], Command]) -> Ran:
+    """Run tests once, and benchmarks with one iteration, each kind in one process as long as none ends it.
+
+    Args:
+        command: runs the package's binary with these arguments.
+    """
+    ran = Ran()
+    for kind, group in go_binary.kinds(names):
+        rest = group
+        # A panic ends the whole binary: the tests after it run again without the one that panicked.
+        while rest:
+            asked = command(go_binary.arguments(kind, rest))
+            if kind == "bench":
+                wall = min(BENCHMARK, asked.limits.wall_seconds)
+                asked = builds.with_limits(asked, replace(asked.limits, wall_seconds=wall))
+            done = sandbox.run(asked)
+            found, told, unreached = outcomes(done, rest)
+            ran.seconds += done.seconds
+            ran.outcomes |= found
+            ran.told |= told
+            if done.stopped and kind == "bench":
+                ran.late |= {name for name in rest if found.get(name) != "passed"}
+            elif done.stopped:
+                ran.stopped = done.stopped
+                ran.outcomes |= dict.fromkeys(unreached, "failed")
+            rest = () if done.stopped else unreached
+    return ran
 
 
 def outcomes(
