@@ -29,12 +29,12 @@ def lead(result: Result) -> str:
         text = escape.code(first.name, 80)
         if found and first.verdict is Verdict.IMPROVED:
             # A single claim stands in the headline already.
-            text += f" {words.claim(found[1], found[0])}," if len(proposals) > 1 else ":"
+            text += f" saves most: {words.claim(found[1], found[0])}," if len(proposals) > 1 else ":"
             text += f" noise {numbers.noise(found[1])}"
         else:
             text += f" {words.VERDICTS[first.verdict][1]}"
         if first.tests:
-            text += f", {numbers.count(len(first.tests), 'test')} pass"
+            text += f", {numbers.passing(len(first.tests))}"
         parts.append(text + ".")
     if not result.regressions and result.functions:
         parts.append("No regression found." if proposals else "Nothing is proposed.")
@@ -95,7 +95,8 @@ def evidence(function: FunctionResult, result: Result) -> str:
     """How the proposal was checked, as one Markdown sentence without a full stop."""
     parts = []
     if function.tests:
-        parts.append(f"{numbers.count(len(function.tests), 'test')} that exercise it pass")
+        verb = "exercises" if len(function.tests) == 1 else "exercise"
+        parts.append(numbers.passing(len(function.tests)).replace(" pass", f" that {verb} it pass"))
     found = words.main_measurement(function.measurements, result.metric)
     if found and found[1].pairs:
         parts.append(
@@ -114,13 +115,11 @@ def cost(function: FunctionResult) -> str:
 
 
 def reproduce(function: FunctionResult, result: Result) -> str:
-    """The shell lines that repeat the measurement; single-line, quoted."""
-    words_ = ["perforch", "optimize"]
-    if result.base_sha:
-        words_ += ["--base", result.base_sha]
-    if result.head_sha:
-        words_ += ["--head", result.head_sha]
-    command = shlex.join([*words_, "--function", escape.plain(f"{function.path}::{function.name}")])
+    """The shell lines that repeat the measurement, quoted."""
+    options = [("--base", result.base_sha), ("--head", result.head_sha)]
+    options.append(("--function", escape.plain(f"{function.path}::{function.name}")))
+    given = [shlex.join(option) for option in options if option[1]]
+    command = " \\\n    ".join(["perforch optimize", *given])
     workload = escape.shorten(escape.plain(function.workload), 1000)
     return f"{command}\n# timed: {workload}" if workload else command
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from perforch.result import FunctionResult, Measurement, Regression, Result
 
 _TONES = {"improved": "good", "fixed": "good", "generated": "good", "failed": "bad", "not_measurable": "warn"}
-_PLOT_LEFT, _PLOT_WIDTH, _ROW = 250, 470, 30
+_PLOT_LEFT, _PLOT_WIDTH, _ROW, _TICK = 250, 470, 30, 44
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +68,10 @@ class Plot:
 def page(result: Result, *, links: Links | None = None) -> str:
     """The whole report. Everything from the result is escaped by the template engine."""
     links = links or Links()
-    rows = [_function_row(function, result, links) for function in result.functions]
-    rows += [_regression_row(regression, result, links) for regression in result.regressions]
+    proposals = words.proven(result)
+    rest = [function for function in result.functions if function.verdict not in words.PROVEN]
+    rows = [_regression_row(regression, result, links) for regression in result.regressions]
+    rows += [_function_row(function, result, links) for function in [*proposals, *rest]]
     return (
         _environment()
         .get_template("report.html.j2")
@@ -79,7 +81,7 @@ def page(result: Result, *, links: Links | None = None) -> str:
             headline=words.headline(result),
             rows=rows,
             plot=_plot(result),
-            proposals=[_proposal(function, result) for function in words.proven(result)],
+            proposals=[_proposal(function, result) for function in proposals],
             rejected=[
                 (function.name, attempt, words.OUTCOMES[attempt.outcome], numbers.money(attempt.cost_usd))
                 for function in result.functions
@@ -176,7 +178,7 @@ def _row(
         memory=memory,
         noise=noise,
         checks=checks,
-        reason=escape.shorten(escape.plain(item.reason), 600),
+        reason="" if bound else escape.shorten(escape.plain(item.reason), 600),
     )
 
 
@@ -216,21 +218,21 @@ def _proposal(function: FunctionResult, result: Result) -> dict[str, object]:
 
 def _plot(result: Result) -> Plot | None:
     """Speed-ups with their intervals, of whatever was measured; None where that is nothing."""
-    found: list[tuple[str, Measurement, str]] = []
+    found: list[tuple[str, Metric, Measurement, str]] = []
     for function in result.functions:
         main = words.main_measurement(function.measurements, result.metric)
         proven = function.verdict in words.PROVEN
         if proven and main and main[1].ratio > 0 and main[1].ci_low is not None:
-            found.append((function.name, main[1], _TONES.get(function.verdict.value, "quiet")))
+            found.append((function.name, *main, _TONES.get(function.verdict.value, "quiet")))
     for regression in result.regressions:
         main = words.main_measurement(regression.measurements, result.metric)
         if main and main[1].ratio > 0:
-            found.append((regression.name, main[1], "bad"))
+            found.append((regression.name, *main, "bad"))
     if not found:
         return None
     found = found[:40]
     ends = [1.0]
-    for _, measurement, _ in found:
+    for _, _, measurement, _ in found:
         ends += [
             v for v in (measurement.ratio, measurement.ci_low, measurement.ci_high) if v is not None and v > 0
         ]
@@ -247,11 +249,16 @@ def _plot(result: Result) -> Plot | None:
             low=x(measurement.ci_low or measurement.ratio),
             high=x(measurement.ci_high or high),
             point=x(measurement.ratio),
-            label=f"{numbers.significant(measurement.ratio)}×",
+            label=numbers.speed(measurement.ratio, metric),
             tone=tone,
         )
-        for index, (name, measurement, tone) in enumerate(found)
+        for index, (name, metric, measurement, tone) in enumerate(found)
     )
     scale = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 0.8, 1, 1.2, 1.5, 2, 3, 5, 10, 20, 50, 100, 1000, 10_000)
-    ticks = tuple((x(value), f"{value:g}×") for value in scale if low <= value <= high)
-    return Plot(bars, ticks, x(1.0), _PLOT_LEFT + _PLOT_WIDTH + 80, _ROW * len(bars) + 40)
+    ticks: list[tuple[float, str]] = []
+    for value in sorted(
+        scale, key=lambda value: abs(math.log(value))
+    ):  # from 1 outwards, as long as there is room
+        if low <= value <= high and all(abs(x(value) - place) >= _TICK for place, _ in ticks):
+            ticks.append((x(value), f"{value:g}×"))
+    return Plot(bars, tuple(ticks), x(1.0), _PLOT_LEFT + _PLOT_WIDTH + 120, _ROW * len(bars) + 40)

@@ -103,5 +103,5 @@ def _claim(function: FunctionResult, result: Result) -> str:
     memory = words.memory(function)
     facts = [f"{before} → {after}", f"noise {numbers.noise(measurement)}"]
     facts += [f"memory {memory}"] if memory != "–" else []
-    facts += [f"{numbers.count(len(function.tests), 'test')} pass"] if function.tests else []
+    facts += [numbers.passing(len(function.tests))] if function.tests else []
     return f"**{escape.code(function.name, 80)}: {words.claim(measurement, metric)}**: {', '.join(facts)}"

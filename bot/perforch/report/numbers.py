@@ -143,6 +143,11 @@ def duration(seconds: float) -> str:
     return f"{hours} h {minutes} min" if minutes else f"{hours} h"
 
 
+def passing(tests: int) -> str:
+    """`1 test passes`, `2 tests pass`."""
+    return f"{count(tests, 'test')} {'passes' if tests == 1 else 'pass'}"
+
+
 def count(number: int, noun: str, plural: str = "") -> str:
     """`1 test`, `2 tests`."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"

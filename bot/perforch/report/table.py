@@ -11,26 +11,21 @@ if TYPE_CHECKING:
     from perforch.report.links import Links
     from perforch.result import FunctionResult, Measurement, Regression, Result
 
-_HEAD = "| Function | Before | After | {what} | Memory | Noise | Checks |\n|---|--:|--:|--:|--:|--:|---|"
-_WHAT = {
-    Metric.TIME: "Speed-up",
-    Metric.CPU: "CPUs utilised",
-    Metric.MEAN_MEMORY: "Mean memory",
-    Metric.MAX_MEMORY: "Maximum memory",
-}
+# The change stands next to the name: on a telephone the rest is reached by scrolling.
+_HEAD = "| Function | {what} | Before | After | Memory | Noise | Checks |\n|---|--:|--:|--:|--:|--:|---|"
 ROWS = 10
 
 
 def table(result: Result, links: Links, rows: int = ROWS) -> str:
-    """Proposals, then regressions (base against head), then the rest; "" if there is nothing to list."""
+    """Regressions (base against head), then proposals, then the rest; "" if there is nothing to list."""
     proposals = words.proven(result)
     rest = [function for function in result.functions if function.verdict not in words.PROVEN]
-    lines = [_function_row(function, result, links) for function in proposals]
-    lines += [_regression_row(regression, result, links) for regression in result.regressions]
-    lines += [_function_row(function, result, links) for function in rest]
+    lines = [_regression_row(regression, result, links) for regression in result.regressions]
+    lines += [_function_row(function, result, links) for function in [*proposals, *rest]]
     if not lines:
         return ""
-    text = "\n".join([_HEAD.format(what=_WHAT[result.metric]), *lines[:rows]])
+    what = words.METRICS[result.metric]
+    text = "\n".join([_HEAD.format(what=_stiff(what[0].upper() + what[1:])), *lines[:rows]])
     more = len(lines) - rows
     return f"{text}\n\n*{numbers.count(more, 'more row')} in the full report.*" if more > 0 else text
 
@@ -55,8 +50,8 @@ def _function_row(function: FunctionResult, result: Result, links: Links) -> str
             speed = _speed(metric, measurement)
         else:
             after = "–"
-    cells = [function_cell(function, result, links), before, after, speed, words.memory(function), noise]
-    return _row([*cells, words.checks(function)])
+    cells = [speed, before, after, words.memory(function), noise, words.checks(function)]
+    return _row([function_cell(function, result, links), *map(_stiff, cells)])
 
 
 def _regression_row(regression: Regression, result: Result, links: Links) -> str:
@@ -67,13 +62,19 @@ def _regression_row(regression: Regression, result: Result, links: Links) -> str
         before, after = numbers.pair(measurement.before, measurement.after, measurement.unit)
         noise, speed = numbers.noise(measurement), _speed(metric, measurement)
     memory = regression.measurements.get(Metric.MAX_MEMORY)
-    cells = [function_cell(regression, result, links), before, after, speed]
-    return _row([*cells, numbers.change(memory) if memory else "–", noise, "⚠️ regression, base → head"])
+    change = numbers.change(memory) if memory else "–"
+    cells = [speed, before, after, change, noise, "⚠️ regression, base → head"]
+    return _row([function_cell(regression, result, links), *map(_stiff, cells)])
 
 
 def _speed(metric: Metric, measurement: Measurement) -> str:
     bound = numbers.interval(measurement)
     return f"**{numbers.speed(measurement.ratio, metric)}**" + (f"<br>{bound}" if bound else "")
+
+
+def _stiff(text: str) -> str:
+    """Not broken between a number and its unit, however narrow the screen: the table scrolls instead."""
+    return text.replace(" ", "\u00a0")
 
 
 def _row(cells: list[str]) -> str:
