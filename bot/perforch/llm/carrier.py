@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from perforch.llm.store import Store
 
 _ROOT = str(Path(__file__).resolve().parents[2])
-_START = "import sys; sys.path.insert(0, sys.argv[1]); from perforch.llm.courier import main; main()"
+_START = "import sys; sys.path[:0] = [one for one in sys.argv[1].split(':') if one not in sys.path]; from perforch.llm.courier import main; main()"
 START_SECONDS = 30.0
 
 
@@ -139,6 +139,11 @@ class Courier:
                 future.set_exception(CarrierError("the courier process has ended"))
 
 
+def _places() -> list[str]:
+    """Where this process finds modules; never the working directory."""
+    return list(dict.fromkeys((_ROOT, *(place for place in sys.path if place.startswith("/")))))
+
+
 def _launch(store: Store, proxy: str | None) -> Courier:
     owner = store.new_owner()
     requests_read, requests_write = os.pipe2(os.O_CLOEXEC)
@@ -148,7 +153,7 @@ def _launch(store: Store, proxy: str | None) -> Courier:
         # An empty environment: what is not there cannot be read from /proc/<pid>/environ. No inherited
         # stderr: whoever waits for the end of our output must not wait for the courier.
         subprocess.run(
-            [sys.executable, "-I", "-c", _START, _ROOT],
+            [sys.executable, "-I", "-c", _START, ":".join(_places())],
             stdin=requests_read,
             stdout=answers_write,
             stderr=subprocess.DEVNULL,
