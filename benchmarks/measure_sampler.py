@@ -198,7 +198,7 @@ def main() -> None:
     for name, watched in (("perforch", ours["w"]), ("cmdbench", theirs["w"])):
         if watched.own:
             logs = [math.log(own / bare) for own, bare in zip(watched.own, alone["w"].own, strict=True)]
-            bound = 2.6 * scatter(logs) / math.sqrt(len(logs))
+            bound = 2.576 * 1.253 * scatter(logs) / math.sqrt(len(logs))  # of a median
             console.print(
                 f"{name}: watching takes {median(watched.cpu):.1%} of a CPU; the program's own CPU time becomes "
                 f"{math.exp(median(logs)):.3f}× (± {bound:.3f}, 99 %)"
