@@ -526,3 +526,22 @@ def test_odd_names_and_renames(make_fake: Make) -> None:
     for name in names:
         threads = [t for t in fake.threads if t["path"] == name]
         assert committed(fake, name, threads).decode() == improved(head_text(fake, name))
+
+
+def test_why_the_publisher_is_no_pygithub(make_fake: Make) -> None:
+    """Its own retries repeat a POST whose answer was an error although it took effect; ours look first."""
+    fake = make_fake()
+    theirs = github.Github(
+        auth=github.Auth.Token("secret"), base_url=fake.url, lazy=True, retry=github.GithubRetry(total=2, backoff_factor=0),
+        seconds_between_requests=0, seconds_between_writes=0,
+    )  # fmt: skip
+    issue = theirs.get_repo(REPO).get_issue(7)
+    fake.log.clear()
+    fake.faults = [Fault(502, after=True)]
+    issue.create_comment("twice")
+    theirs.close()
+    assert [comment["body"] for comment in fake.comments] == ["twice", "twice"]
+    fake.comments.clear()
+    fake.faults = [*[None] * 5, Fault(502, after=True)]
+    post(fake, result(fake, proposal(fake, "src/a.py")))
+    assert counts(fake) == (1, 1, 1)
