@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 from optimize_world import environment, optimize, pairs
 
-from perforch.errors import SandboxUnavailableError
+from perforch.errors import SandboxUnavailableError, ToolMissingError
 from perforch.sandbox import bwrap, caveat, open_sandbox, program, seccomp
 from perforch.sandbox.spec import Command
 
@@ -195,3 +195,18 @@ def test_no_sandbox_is_said_in_the_result(tmp_path: Path) -> None:
     assert done.code == 0, done.err
     assert done.result.environment.sandbox == "none"
     assert done.result.notes[0].startswith("Measured without isolation")
+
+
+def test_without_a_sandbox_a_program_cannot_pass_for_missing_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PERFORCH_ALLOW_UNSANDBOXED", "1")
+    sandbox = open_sandbox("none")
+    words = "prlimit: failed to execute x: No such file or directory"
+    done = sandbox.run(Command(("/bin/sh", "-c", f"echo '{words}' >&2; exit 127"), cwd="/tmp"))
+    assert done.returncode == 127
+    for name in (
+        "perforch-no-such-program",
+        "/usr/bin/perforch-no-such-program",
+        "./perforch-no-such-program",
+    ):
+        with pytest.raises(ToolMissingError, match="is not installed"):
+            sandbox.run(Command((name,), cwd="/tmp"))

@@ -34,6 +34,7 @@ class Bare:
     def run(self, command: Command) -> Completed:
         """Run to completion; see `spec.Sandbox.run`."""
         with self._places(command) as (argv, cwd):
+            self._look_for(argv[0], cwd, command)
             wrapped = [
                 "/bin/sh",
                 "-c",
@@ -47,9 +48,6 @@ class Bare:
                 wrapped, env=self._env(command), stdin=command.stdin, limits=command.limits, watch_memory=True
             )
         code = ended.status if ended.status >= 0 else 128 - ended.status
-        if code == 127 and b"prlimit: failed to execute" in ended.stderr:
-            message = f"{command.argv[0]} is not installed on this machine"
-            raise ToolMissingError(message)
         return Completed(code, ended.stdout, ended.stderr, ended.seconds, ended.cpu_seconds, ended.stopped)
 
     def launch(self, command: Command) -> Launch:
@@ -58,6 +56,17 @@ class Bare:
             "benchmarks cannot run with sandbox: none, because both sides must be built at the same path"
         )
         raise UsageError(message, hint="Set sandbox: required; tests and repairs work without it.")
+
+    def _look_for(self, program: str, cwd: str, command: Command) -> None:
+        """What a program says of itself proves nothing, so it is looked for before it starts."""
+        there = (
+            Path(cwd, program).exists()
+            if "/" in program
+            else shutil.which(program, path=self._env(command)["PATH"])
+        )
+        if not there:
+            message = f"{program} is not installed on this machine"
+            raise ToolMissingError(message, hint="Install it, or change the command in .github/perforch.yml.")
 
     def _env(self, command: Command) -> dict[str, str]:
         tools = toolchains()
