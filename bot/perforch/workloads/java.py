@@ -56,6 +56,7 @@ class JavaRunner:
         self._options = options
         self._lock = threading.Lock()
         self._builds = java_build.Builds(sandbox, project)
+        self._surefire = True  # by the first tree's tests
         self._alone: dict[
             frozenset[str], tuple[str, ...]
         ] = {}  # those that run in our harness, by what was asked
@@ -148,7 +149,16 @@ class JavaRunner:
 
         The tests of a candidate may write Surefire's reports, but not ours.
         """
-        report = java_maven.test(self._sandbox, self._project, tree, tests, self._options.test_seconds)
+        if self._surefire:
+            report = java_maven.test(self._sandbox, self._project, tree, tests, self._options.test_seconds)
+            if report.unavailable and not build.errors:
+                self._surefire = False  # Maven compiles, but has nothing here that runs tests
+        if not self._surefire:
+            return self._run(build, tests if tests is not None else [case.id for case in self._cases(tree)])
+        if not report.built and not build.errors:
+            # It compiles, so a test ended the process before Surefire could say anything.
+            known = tests or self._alone.get(frozenset()) or [case.id for case in self._cases(tree)]
+            return replace(report, built=True, outcomes=dict.fromkeys(known, "failed"))
         if not report.built or build.errors:
             return report
         first = self._alone.get(frozenset())

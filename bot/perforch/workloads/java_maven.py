@@ -57,17 +57,18 @@ def compiled(sandbox: Sandbox, project: Project, place: Place) -> Compiled:
         offline = _OFFLINE.search(text + done.stderr.decode("utf-8", "replace"))
         if offline is None:
             return Compiled(errors=errors(done))
-        errors_only = "\n".join(line for line in text.split("\n") if line.startswith("[ERROR]"))
-        found = _ARTIFACT.search(errors_only)
-        what = f"has no {found[1]} here" if found else "cannot resolve what the project needs"
-        return Compiled(
-            offline=f"Maven {what}, and builds have no network; run `mvn test` once before perforch"
-        )
+        return Compiled(offline=_reason(text))
     paths = _CLASS_PATH.findall(text)
     if not paths:
         words = "Maven did not say which class path it compiles the tests with"
         return Compiled(offline=words)
     return Compiled(tuple(filter(None, paths[-1].split(":"))), _store()[0])
+
+
+def _reason(text: str) -> str:
+    found = _ARTIFACT.search("\n".join(line for line in text.split("\n") if line.startswith("[ERROR]")))
+    what = f"has no {found[1]} here" if found else "cannot resolve what the project needs"
+    return f"Maven {what}, and builds have no network; run `mvn test` once before perforch"
 
 
 def _store() -> tuple[tuple[Mount, ...], tuple[str, ...]]:
@@ -131,7 +132,11 @@ def test(
     documents = [builds.written(place.source, path) for path in sorted(reports.glob("*.xml"))]
     outcomes, failures = java_report.surefire(documents)
     if not outcomes and not done.ok:
-        return TestReport(built=False, outcomes={}, failures=errors(done), stopped=done.stopped)
+        text = (done.stdout + done.stderr).decode("utf-8", "replace")
+        lacks = {"": _reason(text)} if _OFFLINE.search(text) else {}
+        return TestReport(
+            built=False, outcomes={}, failures=errors(done), stopped=done.stopped, unavailable=lacks
+        )
     for one in tests or ():
         if one not in outcomes:
             outcomes[one] = "failed"
