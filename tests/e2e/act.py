@@ -107,7 +107,7 @@ class World:
         (place / "home").mkdir()
         with Doorbell(self.fake, rights) as bell:
             done = subprocess.run(
-                [*self._command(place, path, event, job, fork, bell.url), *pairs("--input", inputs or {})],
+                [*self._command(place, path, event, job, fork, bell.place), *pairs("--input", inputs or {})],
                 cwd=checkout,
                 env=outside(place / "home"),
                 capture_output=True,
@@ -129,8 +129,9 @@ class World:
             "E2E_REMOTE": str(self.fake.repo),
             "E2E_ARTIFACTS": str(place / "artifacts"),
             "E2E_BELL": bell,
-            "E2E_UV": str(Path(shutil.which("uv") or "").parent),
-            "UV_OFFLINE": "1",  # `warm` has fetched what is needed
+            "E2E_UV": str(Path(uv()).parent),
+            "NO_COLOR": "1",  # act gives steps a terminal, GitHub does not
+            "UV_OFFLINE": "1",  # `cache` has fetched what is needed
             "UV_CACHE_DIR": cache(),
             **self.environment,
         }
@@ -170,7 +171,7 @@ class Doorbell:
                 return
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        self.place = f"127.0.0.1/{self.server.server_port}"  # as bash wants it
         self.thread = threading.Thread(
             target=self.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
         )
@@ -326,13 +327,20 @@ def action() -> Path:
     return folder
 
 
+def uv() -> str:
+    """uv, which says where it is to what it runs and need not be on PATH."""
+    found = os.environ.get("UV") or shutil.which("uv")
+    assert found, "uv is not on PATH; run the tests with `make test`"
+    return found
+
+
 @functools.cache
 def cache() -> str:
     """uv's cache folder, after the requirements have been installed once, so that every job can work offline."""
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / "venv"
-        subprocess.run(["uv", "venv", "--quiet", "--python", sys.executable, place], check=True, cwd=folder)
-        command = ["uv", "pip", "sync", "--quiet", "--require-hashes", "--python", place / "bin" / "python"]
+        subprocess.run([uv(), "venv", "--quiet", "--python", sys.executable, place], check=True, cwd=folder)
+        command = [uv(), "pip", "sync", "--quiet", "--require-hashes", "--python", place / "bin" / "python"]
         subprocess.run([*command, ROOT / "requirements.txt"], check=True, cwd=folder)
-        found = subprocess.run(["uv", "cache", "dir"], capture_output=True, text=True, check=True)
+        found = subprocess.run([uv(), "cache", "dir"], capture_output=True, text=True, check=True)
     return found.stdout.strip()

@@ -49,7 +49,9 @@ def run(fake: Fake, folder: Path, workflow: str, job: str, without: str = "") ->
         "command": "bench", "asked": "true", "comment-id": "55",
     }  # fmt: skip
     plan = {"matrix": '{"include": [{"shard": "1/1"}]}'}
-    done: dict[str, dict[str, str]] = {"gate": gate, "optimize": {}, "plan": plan, "profile": {}, "merge": {}}
+    done: dict[str, dict[str, str]] = {
+        "gate": gate, "optimize": {"artifact": "perforch-1"}, "plan": plan, "profile": {}, "merge": {"artifact": "rankings-1"},
+    }  # fmt: skip
     names = list(yaml.safe_load((ROOT / ".github" / "workflows" / workflow).read_text())["jobs"])
     given = {name: done[name] for name in names[: names.index(job)]} if workflow != "release.yml" else {}
     evidence = Evidence(

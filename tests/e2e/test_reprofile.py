@@ -11,6 +11,7 @@ from events import commit
 from github_fake import REPO, Fake, Server, git
 
 from perforch.llm.replay import ReplayServer
+from perforch.rankings.evidence import Evidence, dumps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -118,3 +119,49 @@ def test_a_repository_that_lets_workflows_open_no_pull_requests_is_told_where_to
     assert "Allow GitHub Actions to create and approve pull requests" in done.log
     assert git(world.fake.repo, "rev-parse", "--verify", "perforch/rankings")
     assert not world.fake.opened
+
+
+def evidence(model: str) -> str:
+    record = {
+        "model": model, "stage": "fix", "metric": "correctness", "language": "go", "attempts": 9, "successes": 8,
+        "source": "profile", "date": "2026-01-01",
+    }  # fmt: skip
+    return dumps([Evidence.model_validate(record)])
+
+
+def test_a_shard_that_was_cut_off_is_left_out_and_earlier_attempts_count(world: World) -> None:
+    artifacts = {
+        "evidence-1-1-of-3": {"humanevalpack-1-of-3.jsonl": evidence("m-1")},
+        "evidence-2-2-of-3": {"humanevalpack-2-of-3.jsonl": evidence("m-2")},
+        "evidence-2-3-of-3": {"humanevalpack-3-of-3.jsonl": evidence("m-3")[:-30]},
+    }
+    given = {"plan": {"matrix": "{}"}, "profile": {}}
+    done = world.run(
+        "reprofile.yml", "schedule", {"schedule": "17 3 * * 1"}, job="merge", given=given, artifacts=artifacts
+    )
+    assert done.jobs["merge"] == "success", done.log
+    assert "humanevalpack-3-of-3.jsonl is truncated" in done.log
+    assert "2 new records on 2 models" in done.summary
+    assert "m-3" not in done.summary
+
+
+@pytest.mark.parametrize("text", ["#!/bin/sh\n", evidence("m-1").replace('"successes": 8', '"successes": 9')])
+def test_what_is_no_evidence_is_not_proposed(world: World, text: str) -> None:
+    artifacts = {"rankings-1": {"rankings/profile/m-1.jsonl": text, "summary.md": "Trust me."}}
+    given = {"plan": {}, "profile": {}, "merge": {"artifact": "rankings-1"}}
+    done = world.run(
+        "reprofile.yml", "schedule", {"schedule": "17 3 * * 1"}, given=given, artifacts=artifacts
+    )
+    assert done.jobs["propose"] == "failure", done.log
+    assert not world.fake.opened
+    assert not [line for line in world.fake.log if line.startswith(("POST", "PATCH", "PUT"))]
+
+
+def test_nothing_new_is_not_proposed(world: World) -> None:
+    given = {"plan": {}, "profile": {}, "merge": {"artifact": "rankings-1"}}
+    done = world.run(
+        "reprofile.yml", "schedule", {"schedule": "17 3 * * 1"},
+        given=given, artifacts={"rankings-1": {"summary.md": "No new evidence."}},
+    )  # fmt: skip
+    assert done.jobs["propose"] == "success", done.log
+    assert not world.fake.log

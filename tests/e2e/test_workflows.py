@@ -7,10 +7,11 @@ import shutil
 from typing import TYPE_CHECKING
 
 import pytest
-from act import World, commit_workflows
+from act import World, call, commit_workflows, permissions
 from events import commit, pushed, said
 from github_fake import REPO, Fake, Server, git
 
+from perforch.github import workflow
 from perforch.llm.replay import ReplayServer
 
 if TYPE_CHECKING:
@@ -136,18 +137,19 @@ def test_a_head_that_moves_after_the_gate_is_refused(world: World, models: Repla
     assert not models.log + fake.comments + fake.reviews
 
 
-CALLER = """\
-name: perforch
-on: {pull_request: {types: [opened, synchronize, reopened, ready_for_review]}}
-permissions: {}
-jobs:
-  perforch:
-    permissions: {contents: read, pull-requests: write}
-    uses: perforch/perforch/.github/workflows/perforch.yml@e5259d4ca610193d9ecb54163b3906b28e985dbf # v0.1.0
-    with: {fork-runner: hosted}
-    secrets:
-      OPENAI_API_KEY: ${{ secrets.OPENAI_API_KEY }}
-"""
+def generated() -> dict[str, str]:
+    """The workflows that `perforch init` writes for a repository with OpenAI's models."""
+    made = workflow.files({}, sha="0" * 40, version="1.2.3", provider="openai", reprofile=True)
+    return {path.rpartition("/")[2]: text for path, text in made.items() if "/workflows/" in path}
+
+
+@pytest.mark.parametrize("name", generated())
+def test_what_init_writes_hands_on_every_permission_that_is_asked_for(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / ".github" / "workflows"
+    folder.mkdir(parents=True)
+    (folder / name).write_text(generated()[name])
+    call(folder / name)
+    assert "publish" in (jobs := permissions(folder / name)) or "propose" in jobs
 
 
 def test_a_fork_is_left_alone_and_the_summary_says_how_to_ask(world: World, models: ReplayServer) -> None:
@@ -165,7 +167,10 @@ def test_a_fork_with_a_runner_of_its_own_is_measured_without_secrets_and_publish
     fake = world.fake
     fake.fork = True
     git(fake.repo, "switch", "--quiet", "main")
-    commit_workflows(fake, {"caller.yml": CALLER})
+    text = generated()["perforch.yml"].replace(
+        "    secrets:", "    with: {fork-runner: hosted}\n    secrets:"
+    )
+    commit_workflows(fake, {"caller.yml": text})
     done = world.run("caller.yml", "pull_request", pushed(fake), fork=True)
     assert done.green, done.log
     assert set(done.jobs) == {"gate", "optimize", "publish"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -69,6 +70,17 @@ def test_rights_are_given_by_job_and_explained(path: Path) -> None:
         ]
         checks_out = any("actions/checkout@" in step.get("uses", "") for step in job["steps"])
         assert not (writes and checks_out) or path.name == "release.yml"
+
+
+def test_no_comment_can_end_a_run_that_was_asked_for() -> None:
+    """`concurrency` is evaluated before any `if:`, so a group that all comments share would let anybody cancel."""
+    document = yaml.safe_load((ROOT / ".github" / "workflows" / "perforch-command.yml").read_text())
+    assert "concurrency" not in document
+    for name, job in document["jobs"].items():
+        assert job["concurrency"]["cancel-in-progress"] is False
+        own = "github.event.comment.id" if name == "gate" else "needs.gate.outputs.pull-request"
+        assert own in job["concurrency"]["group"]
+        assert name == "gate" or "gate" in job["needs"]
 
 
 def test_inputs_are_those_of_the_command_line() -> None:
@@ -174,7 +186,7 @@ def test_every_input_is_used_and_nothing_else() -> None:
 def test_requirements_are_those_of_the_lock_file(tmp_path: Path) -> None:
     target = tmp_path / "requirements.txt"
     command = [
-        "uv",
+        os.environ.get("UV", "uv"),
         "export",
         "--locked",
         "--no-dev",

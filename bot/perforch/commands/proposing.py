@@ -83,9 +83,9 @@ def _models(settings: Settings, measured: set[str]) -> list[ModelSettings]:
 @click.command()
 @click.option(
     "--evidence",
-    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    type=click.Path(path_type=Path, file_okay=False),
     required=True,
-    help="Evidence files, laid out as they shall lie below --path.",
+    help="Evidence files, laid out as they shall lie below --path; nothing is new if it is not there.",
 )
 @click.option(
     "--path", "place", default=".github/perforch/rankings", show_default=True, help="In the repository."
