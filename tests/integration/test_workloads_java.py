@@ -354,3 +354,73 @@ def test_the_hot_lines_of_a_function_are_sampled(sandbox: Sandbox, tmp_path: Pat
     assert "v[i] == v[j]" in "".join(hot) or "++" in "".join(hot)
     assert all(3 <= int(line.partition(":")[0]) <= 8 for line in hot)
     assert runner.profile(head, ["gone"], asked) == ""
+
+
+ENGINE = {
+    "Test": "", "BeforeAll": "", "ParameterizedTest": "", "TestFactory": "", "TempDir": "",
+    "RepeatedTest": "int value();", "ExtendWith": "Class<?>[] value();",
+    "ValueSource": "int[] ints() default {}; String[] strings() default {};",
+    "CsvSource": "String[] value() default {}; char delimiter() default ',';",
+    "MethodSource": 'String[] value() default "";', "NullAndEmptySource": "", "CsvFileSource": "String resources();",
+    "TestInstance": "Lifecycle value(); enum Lifecycle { PER_CLASS, PER_METHOD }",
+}  # fmt: skip
+PARAMETERS = """package shop;
+import org.junit.jupiter.api.*;
+import java.util.*;
+import java.util.stream.*;
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+class CasesTest {
+    private int calls;
+    private int[] prepared;
+    @BeforeAll void prepare() { prepared = new int[] {7, 7}; }
+    private static void same(int expected, int[] v) {
+        if (Stock.repeats(v) != expected) throw new AssertionError(expected + " is not " + Stock.repeats(v));
+    }
+    @Test void once() { same(1, prepared); }
+    @ParameterizedTest @ValueSource(ints = {1, 5}) void sizes(long n) { same((int) n - 1, new int[(int) n]); }
+    @ParameterizedTest @CsvSource({"1, '1,2,1'", "0,'1,2'"}) void texts(int expected, String values) {
+        same(expected, Stream.of(values.split(",")).mapToInt(Integer::parseInt).toArray());
+    }
+    @ParameterizedTest @MethodSource void made(int expected, int[] v) { same(expected, v); }
+    static Stream<Object[]> made() { return Stream.<Object[]>of(new Object[] {2, new int[] {3, 3, 3}}); }
+    @ParameterizedTest @NullAndEmptySource void nothing(List<String> v) { same(0, new int[v == null ? 0 : v.size()]); }
+    @RepeatedTest(3) void again() { calls++; same(0, new int[1]); }
+    @ParameterizedTest @CsvFileSource(resources = "/x.csv") void filed(int n) { same(n - 1, new int[n]); }
+    @TestFactory Stream<Object> dynamic() { return Stream.of(Stock.repeats(new int[2])); }
+    @Test void given(String injected) { same(0, new int[injected.length()]); }
+    @ExtendWith(Object.class) static class Extended {
+        @Test void wants() { throw new IllegalStateException("not injected " + Stock.repeats(new int[0])); }
+    }
+}
+"""
+ENGINE_FILES = {
+    "src/test/java/shop/CasesTest.java": PARAMETERS,
+    **{
+        f"src/test/java/org/junit/jupiter/api/{name}.java": ANNOTATION.replace(
+            "NAME {", f"{name} {{ {members} "
+        )
+        for name, members in ENGINE.items()
+    },
+}
+
+
+def test_parameters_run_and_what_needs_an_engine_is_skipped(sandbox: Sandbox, tmp_path: Path) -> None:
+    head = planted(tmp_path / "head", SLOW, ENGINE_FILES, MAVEN_PATH)
+    runner = found(sandbox, head, MAVEN_PATH)
+    named = runner.tests_naming(head, function(MAVEN_PATH))
+    report = runner.test(head)
+    ours = {f"shop.CasesTest#{name}" for name in ("once", "sizes", "texts", "made", "nothing", "again")}
+    others = {f"shop.CasesTest#{name}" for name in ("filed", "dynamic", "given")} | {
+        "shop.CasesTest$Extended#wants"
+    }
+    assert report.passed == ours
+    assert report.failed == frozenset()
+    assert set(report.outcomes) == ours | others
+    assert set(named) <= ours | others
+    assert ours <= set(named)
+    timed = runner.timed(head, named)
+    assert timed is not None
+    assert sandbox.run(timed.command).ok
+    wrong = planted(tmp_path / "wrong", "return v.length - 1;", ENGINE_FILES, MAVEN_PATH)
+    assert runner.test(wrong).outcomes["shop.CasesTest#texts"] == "failed"
+    assert runner.timed(wrong, named, repeat=timed.repeat) is None

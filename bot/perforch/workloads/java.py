@@ -229,10 +229,11 @@ class JavaRunner:
     def _runnable(self, build: Build, tests: Sequence[str]) -> tuple[str, ...]:
         """The tests that are timed: all of them must pass. Where others run the tests, those that our harness cannot run are left out,
         the same for every tree."""
-        passed = self._run(build, tests).passed
+        report = self._run(build, tests)
+        passed = report.passed
         kept = tuple(test for test in tests if test in passed)
-        if not (self._builds.by_maven or self._project.test):
-            return kept if len(kept) == len(tests) else ()
+        if report.failed and not (self._builds.by_maven or self._project.test):
+            return ()
         with self._lock:
             first = self._alone.setdefault(frozenset(tests), kept)
         return first if set(first) <= passed else ()

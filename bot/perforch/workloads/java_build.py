@@ -256,7 +256,8 @@ def _harness(sandbox: Sandbox, place: Place) -> Mount:
     try:
         done = sandbox.run(
             Command(
-                argv=("javac", *_JAVAC, "-encoding", "UTF-8", "-nowarn", "-d", "/perforch/to", "/perforch/from/perforch/Harness.java"),
+                argv=("javac", *_JAVAC, "-encoding", "UTF-8", "-nowarn", "-d", "/perforch/to",
+                      "/perforch/from/perforch/Harness.java", "/perforch/from/perforch/Parameters.java"),
                 cwd="/",
                 mounts=(Mount(_SOURCE, "/perforch/from"), Mount(target, "/perforch/to", writable=True)),
                 limits=builds.BUILD_LIMITS,

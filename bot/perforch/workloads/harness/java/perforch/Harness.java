@@ -38,6 +38,9 @@ public final class Harness {
         final List<Method> before = new ArrayList<>();
         final List<Method> after = new ArrayList<>();
         Class<?> expected;
+        List<Object[]> rows = Collections.singletonList(new Object[0]);
+        boolean engine;
+        Parameters.Unsupported unsupported;
 
         Case(String id, Class<?> type, Method method) {
             this.id = id;
@@ -86,6 +89,7 @@ public final class Harness {
     }
 
     private final Map<Class<?>, Boolean> prepared = new LinkedHashMap<>();
+    private final Map<Class<?>, Object> instances = new LinkedHashMap<>();
 
     private Harness() {
     }
@@ -131,7 +135,8 @@ public final class Harness {
             try {
                 cases.addAll(find(id));
             } catch (Throwable problem) {
-                say(out, mark, "test", id, "failed", describe(problem), trace(problem));
+                String outcome = aborted(problem) ? "skipped" : "failed";
+                say(out, mark, "test", id, outcome, describe(problem), trace(problem));
             }
         }
         for (Case one : cases) {
@@ -150,7 +155,7 @@ public final class Harness {
                 }
             } catch (Throwable thrown) {
                 problem = thrown;
-                outcome = aborted(thrown) ? "skipped" : "failed";
+                outcome = aborted(thrown) || one.engine ? "skipped" : "failed";
             }
             stream.flush();
             String said = kept.take();
@@ -221,6 +226,14 @@ public final class Harness {
 
     private static Case complete(Case one) throws Exception {
         one.method.setAccessible(true);
+        one.engine = engine(one);
+        if (one.engine || !has(one.method, "Test")) {
+            try {
+                one.rows = Parameters.rows(one.type, one.method);
+            } catch (Parameters.Unsupported unsupported) {
+                one.unsupported = unsupported;
+            }
+        }
         for (Method method : methods(one.type)) {
             method.setAccessible(true);
             boolean plain = method.getParameterCount() == 0;
@@ -252,31 +265,59 @@ public final class Harness {
                 }
                 return;
             }
-            Object instance = Modifier.isStatic(one.method.getModifiers()) ? null : instance(one.type);
-            if (prepared.put(one.type, Boolean.TRUE) == null) {
-                once(one.type, instance);
+            if (one.unsupported != null) {
+                throw one.unsupported;
             }
-            for (Method method : one.before) {
-                method.invoke(Modifier.isStatic(method.getModifiers()) ? null : instance);
-            }
-            Throwable problem = null;
-            try {
-                one.method.invoke(instance);
-            } catch (InvocationTargetException wrapped) {
-                problem = wrapped.getCause();
-            }
-            for (Method method : one.after) {
-                method.invoke(Modifier.isStatic(method.getModifiers()) ? null : instance);
-            }
-            if (one.expected != null && problem == null) {
-                throw new AssertionError("Expected exception: " + one.expected.getName());
-            }
-            if (problem != null && (one.expected == null || !one.expected.isInstance(problem))) {
-                throw problem;
+            for (Object[] arguments : one.rows) {
+                run(one, arguments);
             }
         } catch (InvocationTargetException wrapped) {
             throw wrapped.getCause();
         }
+    }
+
+    private void run(Case one, Object[] arguments) throws Throwable {
+        Object instance = Modifier.isStatic(one.method.getModifiers()) ? null : fresh(one.type);
+        if (prepared.put(one.type, Boolean.TRUE) == null) {
+            once(one.type, instance);
+        }
+        for (Method method : one.before) {
+            method.invoke(Modifier.isStatic(method.getModifiers()) ? null : instance);
+        }
+        Throwable problem = null;
+        try {
+            one.method.invoke(instance, arguments);
+        } catch (InvocationTargetException wrapped) {
+            problem = wrapped.getCause();
+        } catch (IllegalArgumentException mismatch) {
+            problem = new Parameters.Unsupported("arguments of " + one.method.getName() + " need JUnit's own engine");
+        }
+        for (Method method : one.after) {
+            method.invoke(Modifier.isStatic(method.getModifiers()) ? null : instance);
+        }
+        if (one.expected != null && problem == null) {
+            throw new AssertionError("Expected exception: " + one.expected.getName());
+        }
+        if (problem != null && (one.expected == null || !one.expected.isInstance(problem))) {
+            throw problem;
+        }
+    }
+
+    /** A new instance for every test, but one for all where @TestInstance(PER_CLASS) asks for it. */
+    private Object fresh(Class<?> type) throws Exception {
+        boolean shared = false;
+        for (Annotation annotation : type.getAnnotations()) {
+            if (annotation.annotationType().getSimpleName().equals("TestInstance")) {
+                shared = annotation.annotationType().getMethod("value").invoke(annotation).toString().equals("PER_CLASS");
+            }
+        }
+        if (!shared) {
+            return instance(type);
+        }
+        if (!instances.containsKey(type)) {
+            instances.put(type, instance(type));
+        }
+        return instances.get(type);
     }
 
     private static void once(Class<?> type, Object instance) throws Exception {
@@ -288,7 +329,7 @@ public final class Harness {
         }
     }
 
-    private static Object instance(Class<?> type) throws Exception {
+    static Object instance(Class<?> type) throws Exception {
         Class<?> outer = type.getEnclosingClass();
         if (outer != null && !Modifier.isStatic(type.getModifiers())) {
             Constructor<?> inner = type.getDeclaredConstructor(outer);
@@ -316,8 +357,8 @@ public final class Harness {
     }
 
     private static boolean isTest(Class<?> type, Method method) {
-        if (method.getParameterCount() != 0) {
-            return false;
+        if (has(method, "ParameterizedTest") || has(method, "RepeatedTest") || has(method, "TestFactory")) {
+            return true;
         }
         return has(method, "Test") || method.getName().startsWith("test") && junit3(type, method, method.getName());
     }
@@ -343,13 +384,36 @@ public final class Harness {
         return false;
     }
 
+    /** Does the test use what only JUnit's own engine gives it? Its failures here say nothing then. */
+    private static boolean engine(Case one) {
+        if (one.method.getParameterCount() > 0 && has(one.method, "Test")) {
+            return true;
+        }
+        for (Class<?> level = one.type; level != null; level = level.getSuperclass()) {
+            if (has(level, "RunWith") || has(level, "ExtendWith")) {
+                return true;
+            }
+            List<java.lang.reflect.AnnotatedElement> members = new ArrayList<>(Arrays.asList(level.getDeclaredFields()));
+            members.addAll(Arrays.asList(level.getDeclaredMethods()));
+            for (java.lang.reflect.AnnotatedElement member : members) {
+                for (String name : new String[] {"Rule", "ClassRule", "TempDir", "RegisterExtension", "ExtendWith"}) {
+                    if (has(member, name)) {
+                        return true;
+                    }
+                }
+            }
+        }
+        return false;
+    }
+
     private static boolean ignored(Case one) {
         return has(one.method, "Ignore") || has(one.method, "Disabled") || has(one.type, "Ignore") || has(one.type, "Disabled");
     }
 
     private static boolean aborted(Throwable problem) {
         String name = problem.getClass().getSimpleName();
-        return name.equals("AssumptionViolatedException") || name.equals("TestAbortedException");
+        return problem instanceof Parameters.Unsupported
+            || name.equals("AssumptionViolatedException") || name.equals("TestAbortedException");
     }
 
     private static String describe(Throwable problem) {
