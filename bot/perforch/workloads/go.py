@@ -113,7 +113,7 @@ class GoRunner:
         for package in wanted.keys() & build.errors.keys():
             errors = build.errors[package]
             reason = go_reason("\n".join(error.message for error in errors))
-            if reason:
+            if reason and not self._worked(tree, package):
                 unavailable |= {f"{package}.{name}": reason for name in cases.get(package, ())}
             elif self._matters(tree, package):
                 broken += errors
@@ -159,6 +159,12 @@ class GoRunner:
             )
             for package, names in cases.items()
         }
+
+    def _worked(self, tree: Tree, package: str) -> bool:
+        """Did the package build on the first tree? Then what a candidate lacks is the candidate's fault."""
+        with self._lock:
+            head = self._head
+        return head is not None and head != tree and package not in self._built(head).errors
 
     def _matters(self, tree: Tree, package: str) -> bool:
         """Does it say something about a candidate that this package does not compile? Not when it never did and no function of

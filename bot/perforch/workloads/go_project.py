@@ -238,7 +238,11 @@ def _cache(place: Place, options: Options) -> Path:
 def _said(done: Completed, module: Module) -> dict[str, tuple[Failure, ...]]:
     """What the go command says of each package that does not build."""
     found: dict[str, tuple[Failure, ...]] = {}
-    for part in re.split(r"^# ", done.stderr.decode("utf-8", "replace"), flags=re.MULTILINE):
+    text = done.stderr.decode("utf-8", "replace")
+    wanted = ", ".join(re.findall(r"^go: downloading (\S+) \S+$", text, re.MULTILINE)[:3])
+    # The import of a module that is not there is told without the module's name.
+    text = re.sub(r"(module lookup disabled)", rf"(wanted: {wanted} ) \1", text) if wanted else text
+    for part in re.split(r"^# ", text, flags=re.MULTILINE):
         words = part.split(None, 1)
         if not words:
             continue

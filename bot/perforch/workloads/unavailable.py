@@ -32,12 +32,16 @@ _ASYNC = re.compile(r"async def functions are not natively supported")
 _INSTALL = "install what the tests need into a .venv of the checkout"
 
 _GO_MODULE = re.compile(
-    r"no required module provides package (\S+?);|cannot find (?:module providing )?package \"?([^\s\":]+)"
-    r"|^(?:go: )?(\S+@v[^\s:]+): (?:module lookup disabled|.*GOPROXY list is not the empty string)"
-    r"|missing go\.sum entry for (?:module providing package (\S+)|go\.mod file)"
-    r"|([\w./@-]+): (?:module lookup disabled by GOPROXY=off|cannot query module due to)",
+    r"wanted: (\S+)|no required module provides package (\S+?);|cannot find (?:module providing )?package \"?([^\s\":]+)"
+    r"|missing go\.sum entry for module providing package (\S+)"
+    r"|(?:^|\s)(?:go: )?(\S+@v[^\s:]+): (?:module lookup disabled|missing go\.sum entry|.*GOPROXY list is not the empty string)"
+    r"|missing go\.sum entry for (go\.mod file)|(?:^|\s)([\w.-]+\.[\w./-]+): cannot query module due to"
+    r"|(updates to go\.mod needed)|(module lookup disabled)",
     re.MULTILINE,
 )
+_GO_REPLACED = re.compile(r"(\S+): replacement directory (\S+) does not exist")
+_GO_STANDARD = re.compile(r"package (\S+) is not in (?:GOROOT|std)\b")
+_GO_RACE = re.compile(r"(-race|-msan|-asan) (?:requires cgo|is not supported)")
 _GO_NEWER = re.compile(
     r"requires go >= ?(\S+) \(running go (\S+?)[;)]|invalid go version '([^']+)'|note: module requires Go (\S+)"
 )
@@ -101,11 +105,18 @@ def go_reason(text: str) -> str:
         return f"the module needs Go {wanted}, which is newer than the Go on this machine; install it"
     if _GO_VENDOR.search(text):
         return "the vendor folder does not agree with go.mod; run `go mod vendor`"
+    if found := _GO_REPLACED.search(text):
+        return f"go.mod replaces {found[1]} by the folder {found[2]}, which is not in the repository"
+    if found := _GO_STANDARD.search(text):
+        return f"the package {found[1]} is not in the standard library of the Go on this machine"
+    if found := _GO_RACE.search(text):
+        return f"`go test {found[1]}` needs cgo and a C compiler, which are not on this machine"
     if found := _GO_MODULE.search(text):
-        name = next((part for part in found.groups() if part), "a module")
+        name = next((part for part in found.groups() if part), "")
+        missing = name if "." in name and " " not in name else "a module that go.mod needs"
         return (
-            f"{name} is not on this machine, and builds have no network; run `go mod download` before perforch,"
-            " or `go mod vendor` and commit the result"
+            f"{missing} is not on this machine (or not in go.mod and go.sum), and builds have no network; run `go mod tidy` and"
+            " `go mod download` before perforch, or `go mod vendor` and commit the result"
         )
     if found := _GO_CGO.search(text):
         return f"the C compiler {found[1] or found[2]} that cgo needs is not installed"
