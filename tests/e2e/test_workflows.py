@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from typing import TYPE_CHECKING
 
 import pytest
-from act import World, call, commit_workflows, permissions
+from act import Run, World, call, commit_workflows, permissions
 from events import commit, pushed, said
 from github_fake import REPO, Fake, Server, git
 
 from perforch.github import workflow
 from perforch.llm.replay import ReplayServer
+from perforch.result import Result
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -176,3 +178,51 @@ def test_a_fork_with_a_runner_of_its_own_is_measured_without_secrets_and_publish
     assert set(done.jobs) == {"gate", "optimize", "publish"}
     assert "double" in done.summary
     assert not models.log + fake.comments + fake.reviews + fake.reactions
+
+
+def published(world: World, artifacts: dict[str, dict[str, str]], **outputs: str) -> Run:
+    """The publishing job of a command alone, with these artifacts and these outputs of optimize."""
+    gate = {
+        "run": "true", "pull-request": "7", "head-sha": world.fake.head, "base-ref": "main", "command": "optimize",
+        "asked": "true", "comment-id": "55",
+    }  # fmt: skip
+    given = {"gate": gate, "optimize": {"artifact": "perforch-1", **outputs}}
+    event = said(world.fake, "/perforch optimize")
+    return world.run("perforch-command.yml", "issue_comment", event, given=given, artifacts=artifacts)
+
+
+def recorded(fake: Fake) -> str:
+    return Result(perforch="0.1.0", repo=REPO, base_sha=fake.base, head_sha=fake.head).dump()
+
+
+def test_a_result_that_was_replaced_between_the_jobs_is_not_posted(world: World) -> None:
+    fake = world.fake
+    text = recorded(fake)
+    artifacts = {"perforch-1": {"result.json": text}}
+    replaced = published(world, artifacts, sha256="0" * 64)
+    assert replaced.jobs["publish"] == "failure"
+    assert not fake.comments
+    untouched = published(world, artifacts, sha256=hashlib.sha256(text.encode()).hexdigest())
+    assert untouched.jobs["publish"] == "success", untouched.log
+    assert len(fake.comments) == 1
+    assert [content for _, content in fake.reactions] == ["confused", "rocket"]
+
+
+def test_a_job_that_left_nothing_is_answered_with_a_reaction_and_no_comment(world: World) -> None:
+    done = published(world, {})
+    assert done.jobs["publish"] == "failure"
+    assert world.fake.reactions == [(55, "confused")]
+    assert not world.fake.comments
+
+
+HOSTILE = "::error::$(touch pwned)`id`%0A::set-output name=run::true"
+
+
+@pytest.mark.parametrize("body", [f"/perforch optimize {HOSTILE}", f"/perforch help\n{HOSTILE}"])
+def test_nothing_that_was_typed_is_expanded_or_repeated(world: World, body: str) -> None:
+    fake = world.fake
+    done = world.run("perforch-command.yml", "issue_comment", said(fake, body))
+    assert done.jobs == {"gate": "success"}, done.log
+    (answer,) = fake.comments
+    assert "pwned" not in answer["body"] + done.log + done.summary
+    assert not list(world.folder.rglob("pwned"))
