@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import html
 import re
 
+import cmarkgfm
+from cmarkgfm.cmark import Options
 from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
@@ -51,6 +54,46 @@ def test_a_fence_holds_its_text(text: str) -> None:
     tokens = MARKDOWN.parse(escape.fence(text, "diff"))
     assert [token.type for token in tokens] == ["fence"]
     assert tokens[0].content == (f"{text}\n" if text else "")
+
+
+def github(text: str) -> str:
+    """As GitHub's own parser renders it, with its extensions; raw HTML is let through."""
+    return cmarkgfm.github_flavored_markdown_to_html(text, options=Options.CMARK_OPT_UNSAFE)
+
+
+@given(WILD)
+def test_prose_is_text_to_githubs_parser(text: str) -> None:
+    rendered = github(f"x {escape.prose(text)}")
+    assert re.fullmatch(r"<p>[^<>]*</p>\n", rendered)
+    seen = html.unescape(rendered)[3:-5]
+    assert not re.search(r"@\w|#\d|GH-\d|://|www\.\w", seen, re.IGNORECASE)
+    assert seen.replace("\u200b", "").rstrip() == f"x {escape.shorten(escape.plain(text), 600)}".rstrip()
+
+
+@given(WILD)
+def test_code_is_code_to_githubs_parser(text: str) -> None:
+    rendered = github(f"| a | b |\n|---|---|\n| {escape.code(text)} | end |\n")
+    cell = re.search(r"<tbody>\n<tr>\n<td>(.*)</td>\n<td>end</td>\n</tr>\n</tbody>", rendered)
+    assert cell
+    inner = re.fullmatch(r"<code>([^<>]*)</code>|–", cell[1])
+    assert inner
+    assert html.unescape(inner[1] or "–").replace("\u200b", "") == (
+        escape.shorten(escape.plain(text), 200) or "–"
+    )
+
+
+@given(WILD)
+def test_a_summary_line_is_one_line_of_code(text: str) -> None:
+    rendered = github(f"<details><summary>{escape.html(text)}: x</summary>\n\nbody\n\n</details>")
+    assert re.fullmatch(
+        r"<details><summary><code>[^<>\n]*</code>: x</summary>\n<p>body</p>\n</details>\n", rendered
+    )
+
+
+@given(WILD)
+def test_a_fence_is_one_block_to_githubs_parser(text: str) -> None:
+    rendered = github(f"{escape.fence(escape.block(text), 'diff')}\n\nend")
+    assert re.fullmatch(r'<pre lang="diff"><code>[^<>]*</code></pre>\n<p>end</p>\n', rendered)
 
 
 def test_the_length_is_capped() -> None:

@@ -43,16 +43,17 @@ class Remark:
 
 def climb(result: Result, diff: Diff, *, limit: int) -> tuple[Remark, ...]:
     """The comments for the `limit` largest proposals; those that fit nowhere stay in the summary alone."""
-    names = {id(function): name for name, function in files.patches(result).items()}
     remarks: list[Remark] = []
     taken: list[Anchor] = []
     for function in words.proven(result)[:limit]:
+        if any(remark.fingerprint == inline.fingerprint(function) for remark in remarks):
+            continue  # the same change twice
         suggested = _suggestions(function, result, diff, taken)
         if suggested:
             taken += [remark.anchor for remark in suggested if remark.anchor]
             remarks += suggested
         elif function.patch:
-            remarks += _elsewhere(function, result, diff, names[id(function)])
+            remarks += _elsewhere(function, result, diff)
     return tuple(remark for remark in remarks if len(remark.body.encode()) <= LIMIT)
 
 
@@ -83,11 +84,11 @@ def _suggestions(
     return remarks if all(len(remark.body.encode()) <= LIMIT for remark in remarks) else []
 
 
-def _elsewhere(function: FunctionResult, result: Result, diff: Diff, patch_name: str) -> list[Remark]:
+def _elsewhere(function: FunctionResult, result: Result, diff: Diff) -> list[Remark]:
     if function.path not in diff.hunks:
         return []
     anchor = diff.nearest(function.path, function.start_line)
-    body = inline.nearby(function, result, patch_name=patch_name)
+    body = inline.nearby(function, result, patch_name=files.patch_name(function))
     rung = Rung.NEARBY if anchor else Rung.FILE
     return [Remark(inline.fingerprint(function), function.path, body, rung, anchor)]
 

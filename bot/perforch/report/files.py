@@ -49,18 +49,17 @@ def write(
 
 
 def patches(result: Result) -> dict[str, FunctionResult]:
-    """The file name for each proposal's patch: safe on every file system and unique."""
-    names: dict[str, FunctionResult] = {}
-    for function in words.proven(result):
-        if function.patch:
-            stem = re.sub(r"[^A-Za-z0-9]+", "-", f"{Path(function.path).stem}-{function.name}").strip("-")[
-                :60
-            ]
-            digest = hashlib.sha256(
-                f"{function.path}::{function.name}::{function.signature}".encode()
-            ).hexdigest()[:8]
-            names[f"{stem or 'function'}-{digest}.patch"] = function
-    return names
+    """Each proposal with a patch, by the name of its file."""
+    return {patch_name(function): function for function in words.proven(result) if function.patch}
+
+
+def patch_name(function: FunctionResult) -> str:
+    """The file name for a proposal's patch: safe on every file system; the same for the same patch alone."""
+    stem = re.sub(r"[^A-Za-z0-9]+", "-", f"{Path(function.path).stem}-{function.name}").strip("-")[:60]
+    # A name may be defined twice in a file, with the same signature.
+    whole = "\0".join([function.path, function.name, function.signature, function.patch or ""])
+    digest = hashlib.sha256(whole.encode()).hexdigest()[:8]
+    return f"{stem or 'function'}-{digest}.patch"
 
 
 def _replace(path: Path, text: str) -> Path:

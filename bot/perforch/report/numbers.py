@@ -33,8 +33,10 @@ _WORDS = {
 
 def significant(value: float, digits: int = 3) -> str:
     """`value` with `digits` significant digits, never in exponent form: 0.0123, 4.10, 41.2, 1234."""
-    if value == 0 or not math.isfinite(value):
-        return "0" if value == 0 else "–"
+    if not math.isfinite(value):
+        return "–"
+    if abs(value) < 1e-12:
+        return "0"
     magnitude = math.floor(math.log10(abs(value)))
     rounded = round(value, digits - 1 - magnitude)
     # Rounding can reach the next power of ten: 9.996 is 10.0, not 10.00.
@@ -81,7 +83,7 @@ def interval(measurement: Measurement) -> str:
     level = f" ({percent(measurement.confidence)})" if measurement.confidence else ""
     if measurement.ratio >= 1 and low is not None and low >= 1:
         return f"≥ {_down(low)}×{level}"
-    if measurement.ratio < 1 and high is not None and 0 < high <= 1:
+    if measurement.ratio < 1 and high is not None and 1e-12 < high <= 1:
         return f"≥ {_down(1 / high)}×{level}"
     if low is not None and high is not None:
         return f"{significant(low)}–{significant(high)}×{level}"
