@@ -31,11 +31,13 @@ def mean(outcomes: list[Outcome], what: str) -> float:
 
 
 def test_shrunk_order_is_never_worse_than_the_raw_one(played: tuple[float, Played]) -> None:
-    _, found = played
+    hardness, found = played
     assert mean(found["shrunk"], "solved") >= mean(found["paper"], "solved") - ERROR
     assert mean(found["shrunk"], "calls") <= mean(found["paper"], "calls") * 1.005
-    # The rule about the generator and its family helps where models hardly differ between categories and costs where they do.
-    assert mean(found["best-of-n"], "solved") >= mean(found["paper"], "solved") - 2 * ERROR
+    # Told who generated, it may lose a little where nearly everything is solved, and wins where problems are hard.
+    assert mean(found["best-of-n"], "solved") >= mean(found["paper"], "solved") + (
+        ERROR if hardness else -2 * ERROR
+    )
     assert mean(found["best-of-n"], "calls") <= mean(found["paper"], "calls")
 
 

@@ -43,7 +43,7 @@ def test_failures_of_others_discount() -> None:
     assert rate() == 0.8
     assert rate(after_failure=True) == pytest.approx(0.32)
     assert rate(after_failure=True, same_family=True) == pytest.approx(0.272)
-    assert rate(is_generator=True) == pytest.approx(0.2)
+    assert rate(is_generator=True) == pytest.approx(0.64)
 
 
 def test_gain_shrinks_to_its_prior() -> None:
