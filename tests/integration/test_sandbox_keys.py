@@ -151,6 +151,52 @@ def test_a_key_comes_in_a_file(provider: Provider, tmp_path: Path) -> None:
     assert not place.exists()
 
 
+START = {
+    "module": ("-m", "perforch"),
+    "words": ("-I", "-c", "from perforch.cli import main; main()"),
+    "script": (str(Path(sys.executable).with_name("perforch")),),
+}
+
+
+@pytest.mark.parametrize("how", START)
+def test_every_way_to_start_it_starts_it_anew(provider: Provider, tmp_path: Path, how: str) -> None:
+    repository = pairs(tmp_path / "repository").path
+    arguments = argv(repository, tmp_path / "out", *configured(tmp_path, provider.url))[3:]
+    process = subprocess.Popen(
+        [sys.executable, *START[how], *arguments],
+        env=environment(**SECRETS, GITHUB_ACTIONS=""),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    own, _ = watched(process)
+    assert process.returncode == 0
+    assert provider.asked == [f"Bearer {KEY}"]
+    assert KEY.encode() not in own[-1]
+
+
+LIBRARY = """
+import sys
+from perforch import cli
+sys.argv = ["perforch", "optimize", "--repo", "/nonexistent"]
+mark = object()
+try:
+    cli.main()
+except SystemExit as end:
+    print("back", end.code)
+"""
+
+
+@pytest.mark.parametrize("how", ["file", "words"])
+def test_a_program_that_calls_it_goes_on(tmp_path: Path, how: str) -> None:
+    """Only a process of our own is replaced."""
+    (tmp_path / "caller.py").write_text(LIBRARY)
+    start = ("caller.py",) if how == "file" else ("-c", "import runpy; runpy.run_path('caller.py')")
+    done = subprocess.run(
+        [sys.executable, *start], cwd=tmp_path, env=environment(), capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "back 2\n"
+
+
 @pytest.mark.parametrize("command", ["optimize", "profile", "evaluate"])
 @pytest.mark.parametrize("name", ["GITHUB_TOKEN", "ACTIONS_RUNTIME_TOKEN", "MISNAMED"])
 def test_a_token_of_a_workflow_is_refused(tmp_path: Path, command: str, name: str) -> None:

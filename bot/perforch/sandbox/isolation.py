@@ -61,7 +61,8 @@ def allowed(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def begin(arguments: Sequence[str]) -> None:
-    """Start this command anew with a clean environment; returns when that is not needed, or done already.
+    """Start this command anew with a clean environment; returns when that is not needed, or done already, or when this process is
+    somebody else's who calls the command line as a library.
 
     Raises:
         SandboxUnavailableError: in a workflow, with a token of it in the environment; or the new process cannot be started.
@@ -71,7 +72,21 @@ def begin(arguments: Sequence[str]) -> None:
         return
     if command in HOLDING_KEYS and os.environ.get("GITHUB_ACTIONS") == "true":
         refuse_tokens(os.environ)
-    _start_anew(arguments)
+    if _is_ours():
+        _start_anew(arguments)
+
+
+def _is_ours() -> bool:
+    """Was this process started to be perforch: by its script, by `python -m perforch` or by `python -c` with its name?"""
+    main = sys.modules.get("__main__")
+    spec = getattr(main, "__spec__", None)
+    if spec is not None:
+        return str(spec.name) == "perforch.__main__"
+    script = getattr(main, "__file__", None)
+    if script is not None:
+        return os.path.basename(str(script)).startswith("perforch")  # noqa: PTH119
+    words = sys.orig_argv[1:]
+    return "-c" in words and "perforch" in words[words.index("-c") + 1]
 
 
 def refuse_tokens(environment: Mapping[str, str]) -> None:
