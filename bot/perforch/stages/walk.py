@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from perforch.categories.consensus import agreement
-from perforch.errors import PerforchError, SandboxUnavailableError
+from perforch.errors import PerforchError, SandboxUnavailableError, ToolMissingError
 from perforch.languages import syntax
 from perforch.measure.model import Decision
 from perforch.report.patch import patch
@@ -79,6 +79,9 @@ async def walk(context: Context, subject: Subject, hunks: Hunks, wanted: Stage |
         return await _walk(context, subject, hunks, wanted)
     except (SandboxUnavailableError, StoppedError):
         raise
+    except ToolMissingError as error:
+        reason = f"{error.message}; {error.hint}" if error.hint else error.message
+        return Walked(_result(subject, None, Verdict.NOT_MEASURABLE, reason))
     except PerforchError as error:
         return Walked(_result(subject, None, Verdict.FAILED, error.message))
 

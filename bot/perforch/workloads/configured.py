@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import shlex
+import threading
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from perforch.errors import ToolMissingError
 from perforch.result import Language
 from perforch.sandbox.spec import OUTPUT, SOURCE, Command, Limits, Mount
 from perforch.workloads import trees
@@ -87,33 +90,60 @@ class ConfiguredRunner:
         self._entry = entry
         self._tested = tested
         self._commands = _Commands(sandbox, entry.build, options)
+        self._lock = threading.Lock()
+        self._printed: bytes | None = None  # by the first tree; empty when it differs from run to run
 
     def tests_naming(self, tree: Tree, function: Function) -> tuple[str, ...]:
         """Ids of the tests that name the function; the workload itself when none does."""
         return self._tested.tests or (WORKLOAD,)
 
     def test(self, tree: Tree, tests: Sequence[str] | None = None) -> TestReport:
-        """Run the tests, or the workload as a test by its exit status when there are none."""
+        """Run the tests, or the workload as a test when there are none: by its exit status, and by what it prints if the first tree
+        prints the same twice."""
         if self._tested.runner is not None:
             return self._tested.runner.test(tree, tests)
-        build = self._commands.built(tree, "workload")
+        build = self._built(tree)
         if build is not None and not build.ok:
             return _failed_build(build)
-        return _by_status(
-            self._sandbox.run(self._commands.command(tree, self._entry.command, "workload", writable=False)),
-            WORKLOAD,
-        )
+        done = self._run(tree)
+        report = _by_status(done, WORKLOAD)
+        if not report.passed:
+            return report
+        with self._lock:
+            if self._printed is None:
+                again = self._run(tree)
+                self._printed = done.stdout if again.ok and again.stdout == done.stdout else b""
+        if self._printed and done.stdout != self._printed:
+            message = "the workload prints something else than on the head revision"
+            return _failed(report, Failure(WORKLOAD, message, trimmed(done.stdout)))
+        return report
+
+    def _built(self, tree: Tree) -> Completed | None:
+        try:
+            return self._commands.built(tree, "workload")
+        except ToolMissingError as error:
+            raise self._named(error, "build") from None
+
+    def _run(self, tree: Tree) -> Completed:
+        try:
+            return self._sandbox.run(
+                self._commands.command(tree, self._entry.command, "workload", writable=False)
+            )
+        except ToolMissingError as error:
+            raise self._named(error, "command") from None
+
+    def _named(self, error: ToolMissingError, key: str) -> ToolMissingError:
+        where = f"the {key} of the workload {self._entry.function} in .github/perforch.yml"
+        return ToolMissingError(f"{where} cannot be run: {error.message}", hint=error.hint)
 
     def timed(
         self, tree: Tree, tests: Sequence[str], *, repeat: int | None = None, min_ms: float = 200.0
     ) -> TimedCommand | None:
         """The command as it is written; one run a sample."""
-        build = self._commands.built(tree, "workload")
-        if build is not None and not build.ok:
+        build = self._built(tree)
+        if (build is not None and not build.ok) or not self._run(tree).ok:
             return None
         command = self._commands.command(tree, self._entry.command, "workload", writable=False)
-        if not self._sandbox.run(command).ok:
-            return None
         return TimedCommand(command=command, repeat=1, description=shlex.join(self._entry.command))
 
     def cold_check(self, tree: Tree, tests: Sequence[str], repeat: int) -> ColdCheck | None:
@@ -181,6 +211,10 @@ def _failed_build(done: Completed) -> TestReport:
         stopped=done.stopped,
         seconds=done.seconds,
     )
+
+
+def _failed(report: TestReport, failure: Failure) -> TestReport:
+    return replace(report, outcomes={failure.test: "failed"}, failures=(failure,))
 
 
 def _by_status(done: Completed, test: str) -> TestReport:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import shlex
 import threading
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Protocol, cast
@@ -55,7 +56,10 @@ def exercise(
     entry = configured(settings.workloads, function)
     if entry is not None:
         runner = ConfiguredRunner(sandbox, entry, _tested(sandbox, section, tree, function, options), options)
-        return Exercise(runner, tests=runner.tests_naming(tree, function), configured=True)
+        tests = runner.tests_naming(tree, function)
+        shown = shlex.join(entry.command)
+        reason = f"the workload of {entry.function} in .github/perforch.yml, `{shown}`, does not build or run to its end on the head revision"
+        return Exercise(runner, tests=tests, configured=True, reason=reason)
     try:
         return _by_tests(sandbox, section, tree, function, options)
     except ToolMissingError as error:
