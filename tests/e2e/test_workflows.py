@@ -30,6 +30,22 @@ TEST = """from pairs import double
 def test_double():
     assert double([1, 2]) == [2, 4]
 """
+SLOW = '''def unique(items):
+    """Return the items without repetitions, in order."""
+    found = []
+    for item in items:
+        if item not in found:
+            found.append(item)
+    return found
+'''
+SLOW_TEST = """from lists import unique
+
+
+def test_unique():
+    assert unique([1, 2, 1]) == [1, 2]
+    assert len(unique(list(range(2000)) * 2)) == 2000
+"""
+FAST = "```python\ndef unique(items):\n    return list(dict.fromkeys(items))\n```\n"
 RIGHT = "```python\ndef double(items):\n    return [2 * item for item in items]\n```\n"
 
 
@@ -54,7 +70,7 @@ def world(tmp_path: Path, models: ReplayServer) -> Iterator[World]:
         "base_url": f"{models.url}/v1",
         "api_key_env": "OPENAI_API_KEY",
     }
-    config = f"models: {json.dumps([model])}\nacceptance: {{max_pairs: 8, max_seconds: 6}}\n"
+    config = f"models: {json.dumps([model])}\nacceptance: {{max_pairs: 16, max_seconds: 40}}\n"
     commit(repo, {"README.md": "pairs\n", ".github/perforch.yml": config}, "start")
     fake = Fake(repo, "", "")
     commit_workflows(fake)
@@ -85,6 +101,26 @@ def test_a_pull_request_gets_a_comment_and_a_review_and_a_push_edits_and_repeats
     assert again.green, again.log
     assert len(fake.comments) == len(fake.threads) == 1
     assert fake.head[:7] in fake.comments[0]["body"]
+
+
+@pytest.mark.timing
+def test_a_pull_request_that_can_be_faster_gets_numbers_and_a_suggestion(
+    world: World, tmp_path: Path
+) -> None:
+    fake = world.fake
+    place = tmp_path / "replies" / "m-1" / "refine" / "lists.py__unique.md"
+    place.parent.mkdir()
+    place.write_text(FAST)
+    git(fake.repo, "switch", "--quiet", "--create", "faster", "main")
+    fake.head = commit(fake.repo, {"lists.py": SLOW, "test_lists.py": SLOW_TEST}, "head")
+    done = world.run("perforch.yml", "pull_request", pushed(fake))
+    assert done.green, done.log
+    (summary,) = fake.comments
+    assert "`unique`" in summary["body"]
+    assert "× faster" in summary["body"]
+    (thread,) = fake.threads
+    assert "return list(dict.fromkeys(items))" in thread["body"]
+    assert "× faster" in done.summary
 
 
 def test_other_actions_of_a_pull_request_start_nothing(world: World) -> None:
