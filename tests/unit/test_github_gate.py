@@ -49,6 +49,19 @@ def test_pushes(changes: dict[str, Any], action: str, paths: list[str], kind: Ki
     assert gate.decide_pull(event, paths).kind is kind
 
 
+@pytest.mark.parametrize("head", [FORK, DELETED])
+def test_forks_run_only_where_there_is_a_runner_for_them(head: dict[str, Any]) -> None:
+    event = PullRequestEvent.model_validate(
+        {"action": "opened", "pull_request": pull(**head), "repository": {"full_name": "acme/rows"}}
+    )
+    alone = gate.decide_pull(event, ["a.py"])
+    assert (alone.kind, alone.pull, alone.head) == (Kind.IGNORE, 0, "")
+    assert f"`/perforch optimize {SHA}`" in alone.note
+    measured = gate.decide_pull(event, ["a.py"], forks=True)
+    assert measured.outputs()["run"] == measured.outputs()["fork"] == "true"
+    assert gate.decide_pull(event, ["README.md"], forks=True).kind is Kind.IGNORE
+
+
 def comment(body: str, **changes: Any) -> CommentEvent:
     user = {"login": "m", "id": 1, "type": "User"}
     document = {
