@@ -310,20 +310,15 @@ def commit_workflows(fake: Fake, files: Mapping[str, str] | None = None) -> None
 
 @functools.cache
 def action() -> Path:
-    """Our action as a release has it: what is tracked by git and nothing else."""
+    """Our action as it stands, apart from everything that a release does not have."""
     folder = Path(tempfile.mkdtemp(prefix="perforch-action-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *SHIPPED],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    for name in filter(None, listed.stdout.split("\0")):
-        if (ROOT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, folder / name)
+    for name in SHIPPED:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy2(source, folder / name)
     return folder
 
 
