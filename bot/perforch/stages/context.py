@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from perforch.stages.bench import Bench
     from perforch.stages.correctness import Baseline
     from perforch.stages.journal import Journal
+    from perforch.stages.turns import Turns
     from perforch.stages.workspace import Workspace
     from perforch.workloads.model import Exercise, TestReport, Tree
 
@@ -47,7 +48,7 @@ class Context:
         labels: categories of a function about to be put to models; may ask some.
         bench: serial access to the reserved CPUs.
         say: one line of progress for people: function key, what happens.
-        workers: bounds how many builds and test runs go on at once.
+        workers: bounds how many builds and test runs go on at once, and says which comes next.
     """
 
     settings: Settings
@@ -59,7 +60,7 @@ class Context:
     labels: Callable[[Function], Awaitable[Labels]]
     bench: Bench
     say: Callable[[str, str], None]
-    workers: asyncio.Semaphore
+    workers: Turns
     models: tuple[ModelSettings, ...] = ()
 
     @property

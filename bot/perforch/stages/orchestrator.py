@@ -26,6 +26,7 @@ from perforch.stages.environment import environment
 from perforch.stages.journal import Journal
 from perforch.stages.selection import printable, select
 from perforch.stages.stopping import run as run_until_stopped
+from perforch.stages.turns import PLACE, Turns
 from perforch.stages.walk import Walked, unwalked, walk
 from perforch.stages.workspace import Workspace
 from perforch.workloads.find import exercise
@@ -225,7 +226,7 @@ class _Run:
             bench=self.bench,
             say=self._say,
             # A benchmark drives the others from its CPU; until there is one, all of them build and test.
-            workers=asyncio.Semaphore(len(os.sched_getaffinity(0))),
+            workers=Turns(len(os.sched_getaffinity(0))),
             models=self._asking.models,
         )
         baselines = Baselines(context)
@@ -249,6 +250,7 @@ class _Run:
         function: Function,
         shown: dict[str, tuple[tuple[int, int], ...]],
     ) -> None:
+        PLACE.set(number)
         found = await context.work(
             exercise, self._sandbox, context.settings, context.head, function, options=self._options
         )
