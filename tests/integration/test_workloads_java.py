@@ -18,7 +18,7 @@ from perforch.sandbox import open_sandbox
 from perforch.settings import LanguageSettings, Settings
 from perforch.workloads import find
 from perforch.workloads.java import JavaRunner, discover
-from perforch.workloads.model import Tree
+from perforch.workloads.model import Exercise, Tree
 from perforch.workloads.options import Options
 from perforch.workloads.unavailable import available
 
@@ -333,6 +333,25 @@ def test_a_configured_test_command_without_a_build(sandbox: Sandbox, tmp_path: P
     whole = shlex.join(test)
     assert runner.test(head).outcomes == {"shop.StockTest": "passed", whole: "passed"}
     assert runner.timed(head, ["shop.StockTest"]) is not None
+
+
+def test_a_configured_command_that_wants_the_network_is_not_a_failing_test(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    # As Gradle's wrapper ends where it cannot fetch Gradle.
+    script = (
+        "echo 'Exception in thread \"main\" java.net.UnknownHostException: services.gradle.org' >&2; exit 1\n"
+    )
+    settings = LanguageSettings(test=["sh", "gradlew", "test"])
+    other = {"src/test/java/shop/CasesTest.java": METHODS.replace("org.junit.jupiter", "com.example.checks")}
+    head = planted(tmp_path / "head", SLOW, {"build.gradle": "", "gradlew": script} | other, MAVEN_PATH)
+    runner = found(sandbox, head, MAVEN_PATH, settings=settings)
+    tests = runner.tests_naming(head, function(MAVEN_PATH))
+    assert tests == ("sh gradlew test",)
+    left = available(Exercise(runner, tests), runner.test(head), function(MAVEN_PATH))
+    assert left.runner is None
+    assert "`sh gradlew test` needs the network" in left.reason
 
 
 def test_a_configured_command_that_is_not_there_names_its_key(sandbox: Sandbox, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import shlex
 import threading
 from dataclasses import dataclass, replace
@@ -29,6 +30,10 @@ END = "${TMPDIR:-$HOME}/perforch-end"
 QUIET = f'exec 3>/dev/null; [ -z "${REPORTING}" ] || exec 3>&2'
 AWAY = ">/dev/null 2>&3 3>&-"
 
+_NETWORK = re.compile(
+    r"UnknownHostException|Could not resolve host|Temporary failure in name resolution|Network is unreachable"
+    r"|Name or service not known|Could not resolve all (?:files|dependencies|artifacts)|Failed to clone repository|in offline mode"
+)
 _edited: set[Path] = set()
 _guard = threading.Lock()
 
@@ -139,6 +144,14 @@ def calibrated(sandbox: Sandbox, command: Callable[[int], Command], min_ms: floa
         return done.cpu_seconds * 1000 if done.ok else None
 
     return repeat.calibrate(cpu_ms, min_ms=min_ms, most=MOST)
+
+
+def offline(done: Completed, command: str) -> str:
+    """Why a command cannot do its work here, when that is the missing network; "" otherwise."""
+    text = (done.stdout[-(2**20) :] + b"\n" + done.stderr[-(2**20) :]).decode("utf-8", "replace")
+    if done.ok or not _NETWORK.search(text):
+        return ""
+    return f"`{command}` needs the network, which tests do not have; let it use what the repository or this machine has"
 
 
 def how_it_ended(done: Completed) -> str:

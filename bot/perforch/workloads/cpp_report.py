@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from perforch.workloads.builds import how_it_ended
+from perforch.workloads.builds import how_it_ended, offline
 from perforch.workloads.cpp_project import Build
 from perforch.workloads.model import Failure
 from perforch.workloads.text import trimmed
@@ -156,8 +156,10 @@ def beside(report: TestReport, command: str, done: Completed) -> TestReport:
         outcomes = {test: "skipped" if one == "failed" else one for test, one in outcomes.items()}
     else:
         failures.append(plain(command, replace(done, stderr=done.stdout + b"\n" + done.stderr)))
+    lacks = offline(done, command)
     return replace(
         report,
+        unavailable={**report.unavailable, **({command: lacks} if lacks else {})},
         outcomes={**outcomes, command: "passed" if done.ok else "failed"},
         failures=tuple(failures),
         stopped="" if done.ok else report.stopped or done.stopped,
@@ -171,7 +173,9 @@ def without(report: TestReport, lacks: Mapping[str, str], tests: Sequence[str] |
     told = tuple(failure for failure in report.failures if failure.test not in lacks)
     failures = tuple(Failure(test, reason) for test, reason in lacks.items())
     outcomes: dict[str, TestOutcome] = {**report.outcomes, **dict.fromkeys(lacks, "failed")}
-    return replace(report, outcomes=outcomes, failures=told + failures, unavailable=lacks)
+    return replace(
+        report, outcomes=outcomes, failures=told + failures, unavailable={**report.unavailable, **lacks}
+    )
 
 
 def gtest_listed(stdout: bytes) -> tuple[str, ...]:

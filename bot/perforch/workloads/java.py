@@ -84,8 +84,12 @@ class JavaRunner:
             found = self._naming(cases, files, set(others), owner) if others else ()
         if not found and own:
             found = self._naming(cases, {function.path: own}, {simple}, owner)
-        if self._project.test and not (cases and self._built(tree).classpath):
-            return (self._project.whole,)  # what the command does is not known; it is the one test
+        if self._project.test:
+            build = self._built(tree)
+            ours = {case.id for case in cases if case.path not in build.lacks} if build.classpath else set()
+            if not ours or (found and not ours & set(found)):
+                return (self._project.whole,)  # what the command does is not known; it is the one test
+            found = tuple(test for test in found if test in ours)
         return found[:MAX_TESTS]
 
     @staticmethod

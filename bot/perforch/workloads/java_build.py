@@ -164,7 +164,8 @@ def _configured(
     if not roots:
         # Classes that a test command leaves are not taken: the tests that it ran could have changed them.
         made = _javac(sandbox, project, tree, builds.place(tree, "java-own", edits), harness)
-        return replace(made, classpath="" if made.errors else made.classpath, errors=(), lacks={})
+        lacks = {path: reason for path, reason in made.lacks.items() if path}
+        return replace(made, classpath="" if made.errors else made.classpath, errors=(), lacks=lacks)
     entries, mounts = java_jars.jars(tree, project)
     classpath = ":".join([*roots, *java_project.resources(tree, project), *entries, builds.HARNESS])
     if edits and _edited(sandbox, project, place, (*mounts, harness), classpath, edits):

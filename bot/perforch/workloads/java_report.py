@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
-from perforch.workloads.builds import how_it_ended
+from perforch.workloads.builds import how_it_ended, offline
 from perforch.workloads.model import Failure
 from perforch.workloads.text import trimmed
 
@@ -97,8 +97,10 @@ def beside(report: TestReport, command: str, done: Completed) -> TestReport:
     else:
         trace = trimmed(done.stdout + b"\n" + done.stderr)
         failures.append(Failure(command, how_it_ended(done), trace))
+    lacks = offline(done, command)
     return replace(
         report,
+        unavailable={**report.unavailable, **({command: lacks} if lacks else {})},
         outcomes={**outcomes, command: "passed" if done.ok else "failed"},
         failures=tuple(failures),
         stopped="" if done.ok else report.stopped or done.stopped,
@@ -111,7 +113,9 @@ def without(report: TestReport, lacks: Mapping[str, str]) -> TestReport:
     told = tuple(failure for failure in report.failures if failure.test not in lacks)
     failures = tuple(Failure(test, reason) for test, reason in lacks.items())
     outcomes: dict[str, TestOutcome] = {**report.outcomes, **dict.fromkeys(lacks, "failed")}
-    return replace(report, outcomes=outcomes, failures=told + failures, unavailable=dict(lacks))
+    return replace(
+        report, outcomes=outcomes, failures=told + failures, unavailable={**report.unavailable, **lacks}
+    )
 
 
 def compiler_errors(text: bytes) -> tuple[Failure, ...]:
