@@ -23,6 +23,7 @@ get {REPO}/pulls
 post {REPO}/pulls
 get {REPO}/pulls/{pull_number}
 get {REPO}/pulls/{pull_number}/files
+get {REPO}/pulls/{pull_number}/commits
 get {REPO}/pulls/{pull_number}/reviews
 post {REPO}/pulls/{pull_number}/reviews
 delete {REPO}/pulls/{pull_number}/reviews/{review_id}

@@ -75,6 +75,13 @@ def commits(repo: Path, base: str, head: str) -> set[str]:
 
 
 @functools.cache
+def history(repo: Path, base: str, head: str) -> list[list[str]]:
+    """Each commit between two revisions with its parents, oldest first."""
+    lines = git(repo, "log", "--reverse", "--format=%H %P", f"{base}..{head}").split("\n")
+    return [line.split() for line in lines if line]
+
+
+@functools.cache
 def changed(repo: Path, base: str, head: str) -> list[Changed]:
     """The files between two revisions, in git's order; renames are found as GitHub finds them."""
     names = git_bytes(repo, "diff", "--raw", "-z", "-M", f"{base}...{head}").decode().split("\0")[:-1]

@@ -23,7 +23,7 @@ import github_data
 import github_language
 import github_talk
 from github_answers import REPO, Answer, Limits, account, error, paged
-from github_diff import Changed, changed, commits, git
+from github_diff import Changed, changed, commits, git, history
 
 import contract
 
@@ -187,6 +187,19 @@ def get_files(fake: Fake, number: str, *, query: dict[str, str], **_: Any) -> An
     return paged(items, query, address, fake.page)
 
 
+def get_commits(fake: Fake, number: str, *, query: dict[str, str], **_: Any) -> Answer:
+    """The commits of the pull request, oldest first, and 250 at most."""
+    if denied := fake.denied("pull_requests=read"):
+        return denied
+    pattern = contract.example("GET", "pulls/{pull_number}/commits")[0]
+    parent = pattern["parents"][0]
+    items = [
+        pattern | {"sha": sha, "parents": [parent | {"sha": one} for one in parents]}
+        for sha, *parents in history(fake.repo, fake.base, fake.head)[:250]
+    ]
+    return paged(items, query, f"{fake.url}/repositories/1/pulls/{number}/commits", fake.page)
+
+
 def get_permission(fake: Fake, login: str, **_: Any) -> Answer:
     """What an account may do, as a map and as the older word, which knows fewer."""
     push = login in fake.writers
@@ -200,6 +213,7 @@ def get_permission(fake: Fake, login: str, **_: Any) -> Answer:
 ROUTES: list[tuple[str, str, Handler]] = [
     (r"pulls/(\d+)", "GET", get_pull),
     (r"pulls/(\d+)/files", "GET", get_files),
+    (r"pulls/(\d+)/commits", "GET", get_commits),
     (r"collaborators/([^/]+)/permission", "GET", get_permission),
     *github_talk.ROUTES,
     *github_checks.ROUTES,

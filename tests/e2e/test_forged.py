@@ -173,6 +173,16 @@ def test_a_regression_needs_its_interval(make_fake: Make) -> None:
     assert "unproven" not in summaries(fake)[0]
 
 
+def test_another_base_is_not_named(make_fake: Make) -> None:
+    fake = make_fake()
+    record = result(fake, proposal(fake, "src/a.py"))
+    post(fake, record)
+    assert f"against {fake.base[:7]}" in summaries(fake)[0]
+    post(fake, record.model_copy(update={"base_sha": "beef" * 10}))
+    assert "beef" not in summaries(fake)[0]
+    assert f"Measured at {fake.head[:7]}." in summaries(fake)[0]
+
+
 def test_another_repository_or_revision(make_fake: Make, tmp_path: Path) -> None:
     fake = make_fake()
     record = result(fake, proposal(fake, "src/a.py"))

@@ -66,6 +66,24 @@ def test_nothing_proven_and_nobody_asked(make_fake: Make) -> None:
     assert not fake.reviews
 
 
+@pytest.mark.parametrize("how", ["deleted", "hidden"])
+def test_a_removed_summary_comes_back_only_when_asked(make_fake: Make, how: str) -> None:
+    fake = make_fake()
+    record = result(fake, proposal(fake, "src/a.py"))
+    post(fake, record)
+    if how == "deleted":
+        fake.comments.clear()
+    else:
+        fake.comments[0]["minimized"] = True
+        fake.reviews.clear()
+    before = len(fake.comments)
+    report = post(fake, record)
+    assert "removed" in report.remarks[0]
+    assert len(fake.comments) == before
+    post(fake, record, asked=True)
+    assert len(fake.comments) == before + 1
+
+
 def test_a_moved_head_gets_no_review(make_fake: Make) -> None:
     fake = make_fake()
     record = result(fake, proposal(fake, "src/a.py"))

@@ -94,7 +94,7 @@ def test_a_pull_request_gets_a_comment_and_a_review_and_a_push_edits_and_repeats
     assert len(fake.comments) == len(fake.reviews) == len(fake.threads) == 1
     assert fake.head[:7] in fake.comments[0]["body"]
     assert "```suggestion\n    return [2 * item for item in items]\n```" in fake.threads[0]["body"]
-    assert "1 function fixed" in first.summary
+    assert "1 changed function fixed" in first.summary
     assert "sk-replayed" not in first.log + json.dumps([fake.comments, fake.threads])
     fake.head = commit(fake.repo, {"README.md": "pairs of things\n"}, "words")
     again = world.run("perforch.yml", "pull_request", pushed(fake, "synchronize"))

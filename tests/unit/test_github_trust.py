@@ -120,6 +120,19 @@ def test_what_did_not_work_before_needs_a_patch_and_no_numbers(verdict: Verdict)
     assert bare.verdict is Verdict.FAILED
 
 
+def test_the_base_is_where_the_commits_begin() -> None:
+    commits = [
+        {"sha": "c1", "parents": [{"sha": "b" * 40}]},
+        {"sha": "c2", "parents": [{"sha": "c1"}, {"sha": "d" * 40}]},
+    ]
+    for sha, known in (("b" * 40, True), ("d" * 40, True), ("e" * 40, False), ("", False)):
+        result = record().model_copy(update={"base_sha": sha})
+        assert (trust.based(result, commits).base_sha == sha) == (known or not sha)
+    many = [{"sha": str(number), "parents": []} for number in range(250)]
+    assert trust.based(record().model_copy(update={"base_sha": "e" * 40}), many).base_sha
+    assert trust.based(record().model_copy(update={"base_sha": "e" * 40}), []).base_sha == ""
+
+
 def test_whose_record_it_is() -> None:
     result = record().model_copy(update={"repo": "Acme/Rows"})
     trust.belongs(result, repository="acme/rows", head="a" * 40)

@@ -27,6 +27,7 @@ def wait(status: int, body: Any = None, attempt: int = 0, **headers: str) -> flo
         (429, {}, {}, 60), (429, {}, {"retry_after": "7"}, 7), (429, {}, {"retry_after": "0"}, 1), (429, {}, {"retry_after": "soon"}, 60),
         (403, {}, {}, 60), (403, {}, {"x_accepted_github_permissions": "issues=write"}, None),
         (403, {}, {"x_accepted_github_permissions": "issues=write", "retry_after": "9"}, 9),
+        (403, {"documentation_url": "https://x/rate-limits-for-the-rest-api#a"}, {"x_accepted_github_permissions": "issues=write"}, 60),
         (403, {}, {"x_ratelimit_remaining": "0", "x_ratelimit_reset": "1000030"}, 30),
         (403, {}, {"x_ratelimit_remaining": "0", "x_ratelimit_reset": "1000030", "date": "Mon, 12 Jan 1970 13:46:50 GMT"}, 20),
         (403, {}, {"x_ratelimit_remaining": "0", "x_ratelimit_reset": "1003500"}, 3500),

@@ -60,9 +60,9 @@ class Conversation:
     client: Client
     pull: int
 
-    def comments(self) -> list[Said]:
-        """Our comments, oldest first, without those that someone hid."""
-        return [_said(node) for node in self._own(_COMMENTS) if not node["isMinimized"]]
+    def comments(self, *, hidden: bool = False) -> list[Said]:
+        """Our comments, oldest first: those that are seen, or those that someone hid."""
+        return [_said(node) for node in self._own(_COMMENTS) if node["isMinimized"] == hidden]
 
     def reviews(self) -> list[Said]:
         """Our reviews; a pending one is visible to us alone."""

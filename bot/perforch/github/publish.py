@@ -13,7 +13,7 @@ from perforch.github import reviews, trust
 from perforch.github.anchors import Diff
 from perforch.github.conversation import Conversation, Said
 from perforch.github.ladder import Rung, climb
-from perforch.report import escape, markdown, words
+from perforch.report import escape, inline, markdown, words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -87,6 +87,12 @@ def publish(
     if not (worth_saying(result) or task.asked or said):
         report.remarks.append("nothing is proven and nobody asked, so nothing was posted")
         return report
+    if said is None and not task.asked and _unwanted(conversation):
+        report.remarks.append(
+            "someone removed the summary comment, so nothing was posted; a command brings it back"
+        )
+        return report
+    result = trust.based(result, client.pages(f"pulls/{task.pull}/commits"))
     body = markdown.review(
         result,
         links=task.links,
@@ -156,6 +162,15 @@ def _moved(pull: Json, task: Task) -> str:
 def _sticky(conversation: Conversation) -> Said | None:
     """Our summary comment, recognised by authorship and by its first line."""
     return next((said for said in conversation.comments() if said.body.startswith(markdown.MARKER)), None)
+
+
+def _unwanted(conversation: Conversation) -> bool:
+    """Whether our summary was there and is not any more: someone hid it, or deleted it and left the review."""
+    hidden = any(said.body.startswith(markdown.MARKER) for said in conversation.comments(hidden=True))
+    return hidden or any(
+        review.body.startswith(inline.REVIEW) and review.state != "PENDING"
+        for review in conversation.reviews()
+    )
 
 
 def _put_sticky(client: Client, conversation: Conversation, pull: int, said: Said | None, body: str) -> str:

@@ -90,7 +90,7 @@ def put(
 def _remove_pending(desk: _Desk) -> None:
     """A pending review of ours would block every other one; we make none, but one may have been left."""
     for review in desk.conversation.reviews():
-        if review.state == "PENDING" and review.body.startswith("<!-- perforch:review "):
+        if review.state == "PENDING" and review.body.startswith(inline.REVIEW):
             try:
                 desk.client.write("DELETE", f"pulls/{desk.task.pull}/reviews/{review.number}", None)
             except Missing:

@@ -14,14 +14,16 @@ from perforch.report import inline, patch, words
 from perforch.result import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from perforch.github.anchors import Diff
+    from perforch.github.client import Json
     from perforch.report.patch import Hunk
     from perforch.result import FunctionResult, Measurement, Regression, Result, Suggestion
 
 _LARGEST_RATIO = 1e6
 _TOLERANCE = 0.02  # between a ratio and the quotient of the values it is said to be of
+_LISTED = 250  # commits of a pull request that GitHub lists
 _MOST = 2000  # functions, regressions and the like that a record may list
 
 
@@ -58,6 +60,22 @@ def believable(result: Result, diff: Diff | None) -> Result:
             "notes": result.notes[:20],
         }
     )
+
+
+def based(result: Result, commits: Iterable[Json]) -> Result:
+    """The record without its base, unless that is a commit which the pull request's own commits begin at.
+
+    Args:
+        commits: items of `GET pulls/{n}/commits`, which lists 250 at most.
+    """
+    own: set[object] = set()
+    before: set[object] = set()
+    for commit in commits:
+        own.add(commit.get("sha"))
+        before |= {parent.get("sha") for parent in commit.get("parents") or ()}
+    if len(own) >= _LISTED or result.base_sha in before - own:
+        return result
+    return result.model_copy(update={"base_sha": ""})
 
 
 def _checked(function: FunctionResult, result: Result, diff: Diff | None) -> FunctionResult:

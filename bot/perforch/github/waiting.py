@@ -27,8 +27,10 @@ def waiting_time(response: httpx.Response, attempt: int, *, now: float) -> float
         return 0 if not response.content or _is_json(response) else 2.0**attempt
     limited = status == 429 or "RATE_LIMITED" in kinds or (status == 422 and _is_abuse(response))
     if status == 403:
-        # A missing right names the rights that would do; a secondary limit need not name anything.
-        limited = exhausted or "retry-after" in headers or "x-accepted-github-permissions" not in headers
+        # A missing right names the rights that would do; a secondary limit need not name anything but its page.
+        named = "x-accepted-github-permissions" in headers
+        page = str(_document(response).get("documentation_url", ""))
+        limited = exhausted or "retry-after" in headers or not named or "rate-limit" in page
     if limited:
         return _limited(headers, attempt, exhausted=exhausted, now=now)
     # GraphQL reports its own failures without a type.

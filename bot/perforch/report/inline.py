@@ -19,6 +19,7 @@ _CO_AUTHOR = (
     "the patch in the artifact of the run does not.</sub>"
 )
 _DIFF_LIMIT = 20_000
+REVIEW = "<!-- perforch:review "  # how every review of ours begins
 
 
 def fingerprint(function: FunctionResult, part: int = 0) -> str:
@@ -67,7 +68,7 @@ def nearby(function: FunctionResult, result: Result, *, patch_name: str) -> str:
 
 def marker(head: str) -> str:
     """The first line of the one review that belongs to a head revision."""
-    return f"<!-- perforch:review v=1 head={head} -->"
+    return f"{REVIEW}v=1 head={head} -->"
 
 
 def review(result: Result, *, left: Sequence[str], bodies: Sequence[str] = (), data_run: str = "") -> str:

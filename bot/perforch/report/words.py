@@ -82,16 +82,20 @@ def headline(result: Result) -> str:
     """The verdict on the whole run in one sentence without a full stop; a gain never stands without its bound."""
     total = numbers.count(len(result.functions), "changed function")
     done = [
-        f"{count} {word}"
+        (count, word)
         for verdict, word in ((Verdict.FIXED, "fixed"), (Verdict.GENERATED, "written"))
         if (count := sum(function.verdict is verdict for function in result.functions))
     ]
     improved = [function for function in result.functions if function.verdict is Verdict.IMPROVED]
     parts = []
     if improved:
-        parts.append(", ".join([f"{len(improved)} of {total} {_gain(improved, result)}", *done]))
+        gain = f"{len(improved)} of {total} {_gain(improved, result)}"
+        parts.append(", ".join([gain, *(f"{count} {word}" for count, word in done)]))
     elif done:
-        parts.append(f"{', '.join(done)} of {total}: the tests pass now")
+        first = f"{done[0][0]} of {total} {done[0][1]}"
+        parts.append(
+            ", ".join([first, *(f"{count} {word}" for count, word in done[1:])]) + ": the tests pass now"
+        )
     if result.regressions:
         slower = len(result.regressions)
         noun = "" if parts else " function" if slower == 1 else " functions"
