@@ -210,7 +210,7 @@ def main() -> None:
     )
     parser.add_argument("--same", type=int, default=300)
     parser.add_argument("--different", type=int, default=100)
-    parser.add_argument("--beside", type=int, default=100, help="decisions a kind that other rules take too")
+    parser.add_argument("--beside", type=int, default=30, help="decisions a kind that other rules take too")
     parser.add_argument("--load", type=int, default=0, help="busy loops meanwhile")
     parser.add_argument("--record", type=Path, help="file of decisions, one JSON document a line; continued")
     options = parser.parse_args()

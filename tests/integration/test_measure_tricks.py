@@ -41,8 +41,10 @@ def loop(count: int, before: str = "", after: str = "") -> str:
     return f"{before}\nx = 0\nfor i in range({count}): x += i\n{after}"
 
 
-def decide(before: Side, after: Side) -> Comparison:
-    return compare(before, after, metric=Metric.TIME, acceptance=Acceptance(), seconds=60, weigh=False)
+def decide(before: Side, after: Side, *, use_perf: bool = True) -> Comparison:
+    return compare(
+        before, after, metric=Metric.TIME, acceptance=Acceptance(), seconds=60, weigh=False, use_perf=use_perf
+    )
 
 
 def bench(*arguments: str, env: dict[str, str], cwd: Path) -> dict[str, object]:
@@ -68,8 +70,9 @@ FORK = "import os\nif os.fork() == 0:\n  {escape}for i in range(3000000): pass\n
     ],
     ids=["left behind", "left behind in a session of its own", "waited for", "slept out, not waited for"],
 )
-def test_work_in_a_forked_child_is_no_saving(cheat: str, outcome: set[Decision]) -> None:
-    found = decide(python(loop(WORK)), python(cheat))
+@pytest.mark.parametrize("use_perf", [True, False], ids=["perf", "wait4"])
+def test_work_in_a_forked_child_is_no_saving(cheat: str, outcome: set[Decision], use_perf: bool) -> None:
+    found = decide(python(loop(WORK)), python(cheat), use_perf=use_perf)
     assert found.decision in outcome, found.reason
 
 
