@@ -6,7 +6,6 @@ import os
 import random
 import shlex
 import shutil
-import tempfile
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ import click
 from perforch.commands import terminal
 from perforch.errors import UsageError
 from perforch.result import Metric
+from perforch.sandbox import cleaning
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -224,7 +224,7 @@ def split(command: str, option: str) -> tuple[str, ...]:
 def _launchers(
     lines: dict[str, tuple[str, ...]], sandbox: str, stack: ExitStack
 ) -> tuple[str, dict[str, Launcher]]:
-    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="perforch-bench-")))
+    folder = stack.enter_context(cleaning.temporary("perforch-bench-"))
     caches = {side: folder / side for side in lines}
     if sandbox == "required":
         from perforch.sandbox import open_sandbox

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from perforch.errors import ToolMissingError
 from perforch.profiling import builds, stdio
 from perforch.profiling.suite import Checked
 from perforch.result import Language
+from perforch.sandbox import cleaning
 from perforch.sandbox.spec import OUTPUT, SOURCE, Command, Limits, Mount
 
 if TYPE_CHECKING:
@@ -105,8 +105,7 @@ class Checker:
     def _language(
         self, language: Language, programs: Sequence[Program], *, alone: bool
     ) -> dict[str, list[Ended]]:
-        with tempfile.TemporaryDirectory(prefix="perforch-suite-") as name:
-            work = Path(name)
+        with cleaning.temporary("perforch-suite-") as work:
             (work / "src").mkdir()
             (work / "out").mkdir()
             if language is Language.JAVA:
@@ -148,8 +147,7 @@ class Checker:
         runs: dict[str, list[Ended]] = {}
         if not programs:
             return runs
-        with tempfile.TemporaryDirectory(prefix="perforch-suite-") as name:
-            work = Path(name)
+        with cleaning.temporary("perforch-suite-") as work:
             (work / "src").mkdir()
             (work / "out").mkdir()
             built = [stdio.write(program, work / "src") for program in programs]

@@ -6,10 +6,8 @@ decision, labelled, and never decides.
 
 from __future__ import annotations
 
-import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Self
 
@@ -20,9 +18,11 @@ from perforch.profiling import amplified, amplified_stdio, builds
 from perforch.profiling.checking import HARNESS
 from perforch.profiling.sources import DONE
 from perforch.result import Metric
+from perforch.sandbox import cleaning
 from perforch.sandbox.spec import OUTPUT, SOURCE, Command, Limits, Mount
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from types import TracebackType
 
     from perforch.profiling.amplified import Loop
@@ -135,9 +135,9 @@ class Refiner:
         if isinstance(found, str):
             return Refined(Decision.INCONCLUSIVE, found)
         baseline, start_up = found
-        with tempfile.TemporaryDirectory(prefix="perforch-refine-") as name:
+        with cleaning.temporary("perforch-refine-") as folder:
             try:
-                candidate = replace(self._build(after, Path(name)), count=baseline.count)
+                candidate = replace(self._build(after, folder), count=baseline.count)
                 candidate.run(baseline.count)
                 whole = _whole(baseline, candidate)
             except ImpossibleError as error:
@@ -171,9 +171,9 @@ class Refiner:
         reason = amplified.impossible(program) if program.problem.cases is None else ""
         if reason:
             return reason
-        name = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="perforch-refine-"))
+        folder = self._stack.enter_context(cleaning.temporary("perforch-refine-"))
         try:
-            side = self._build(program, Path(name))
+            side = self._build(program, folder)
             idle = side.run(0).cpu_seconds
             count, spent = _enough(side, idle)
         except ImpossibleError as error:

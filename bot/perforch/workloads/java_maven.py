@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from perforch.sandbox import cleaning
 from perforch.sandbox.spec import Command, Mount
 from perforch.workloads import builds, java_report
 from perforch.workloads.model import Failure, TestReport
@@ -121,7 +123,8 @@ def test(
     place = builds.place(tree, "maven-test")
     reports = place.source / project.root / "target" / "surefire-reports"
     if not reports.is_symlink() and reports.resolve().is_relative_to(place.source.resolve()):
-        shutil.rmtree(reports, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            cleaning.remove(reports)
     only = (f"-Dtest={','.join(test.replace('$', '*') for test in tests)}",) if tests is not None else ()
     arguments = (
         "-Dmaven.test.failure.ignore=true",
