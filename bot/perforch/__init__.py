@@ -17,5 +17,15 @@ else:
 
         try:
             return version("perforch")
-        except PackageNotFoundError:  # running from a source tree that was never installed
+        except PackageNotFoundError:  # a source tree that was never installed, such as the one of the action
+            return _version_of_source_tree()
+
+    def _version_of_source_tree() -> str:
+        import tomllib
+        from pathlib import Path
+
+        try:
+            text = (Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8")
+            return str(tomllib.loads(text)["project"]["version"])
+        except (OSError, ValueError, KeyError):
             return "0.0.0+unknown"

@@ -32,7 +32,7 @@ ROOT = Path(__file__).parents[2]
 STUBS = Path(__file__).parent / "stubs"
 OURS = "perforch/perforch"
 ACT = Path(sys.executable).parent / "act"
-SHIPPED = ("action.yml", "requirements.txt", "bot", "rankings", "examples")
+SHIPPED = ("action.yml", "pyproject.toml", "requirements.txt", "bot", "rankings", "examples")
 DEFAULT_TYPES = {"pull_request": ["opened", "synchronize", "reopened"]}
 LIMIT = 240  # seconds for one run of act; none of the tests needs a third of it
 

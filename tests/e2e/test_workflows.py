@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import html
 import json
 import shutil
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from act import Run, World, call, commit_workflows, permissions
 from events import commit, pushed, said
 from github_fake import REPO, Fake, Server, git
 
+from perforch import __version__
 from perforch.github import workflow
 from perforch.llm.replay import ReplayServer
 from perforch.result import Result
@@ -94,7 +96,8 @@ def test_a_pull_request_gets_a_comment_and_a_review_and_a_push_edits_and_repeats
     assert len(fake.comments) == len(fake.reviews) == len(fake.threads) == 1
     assert fake.head[:7] in fake.comments[0]["body"]
     assert "```suggestion\n    return [2 * item for item in items]\n```" in fake.threads[0]["body"]
-    assert "1 changed function fixed" in first.summary
+    assert "`double`" in first.summary
+    assert f"perforch <code>{__version__}" in html.unescape(fake.comments[0]["body"])
     assert "sk-replayed" not in first.log + json.dumps([fake.comments, fake.threads])
     fake.head = commit(fake.repo, {"README.md": "pairs of things\n"}, "words")
     again = world.run("perforch.yml", "pull_request", pushed(fake, "synchronize"))
