@@ -545,3 +545,42 @@ def test_why_the_publisher_is_no_pygithub(make_fake: Make) -> None:
     fake.faults = [*[None] * 5, Fault(502, after=True)]
     post(fake, result(fake, proposal(fake, "src/a.py")))
     assert counts(fake) == (1, 1, 1)
+
+
+def test_a_renamed_repository_is_followed(make_fake: Make) -> None:
+    """301, 307 and 308 to an address by number, which keeps method and body; and never to another host."""
+    fake = make_fake()
+    here = f"{fake.url}/repositories/1"
+    ours = client(fake)
+    fake.faults = [Fault(301, {"Location": f"{here}/pulls/7"})]
+    assert ours.get("pulls/7")["number"] == 7
+    for status in (307, 308):
+        fake.faults = [Fault(status, {"Location": "/repositories/1/issues/7/comments"})]
+        assert ours.write("POST", "issues/7/comments", {"body": str(status)})["body"] == str(status)
+    assert [comment["body"] for comment in fake.comments] == ["307", "308"]
+    fake.faults = [Fault(302, {"Location": "https://evil.example/repos"})]
+    with pytest.raises(GitHubError, match="another host"):
+        ours.get("pulls/7/files")
+    links = {"Link": '<https://evil.example/next>; rel="next"'}
+    fake.faults = [Fault(200, links, body=[{}])]
+    with pytest.raises(GitHubError, match="another host"):
+        list(ours.pages("pulls/7/files"))
+    ours.close()
+
+
+def test_what_a_stranger_reads(make_fake: Make, stranger: Callable[[Fake], github.Github]) -> None:
+    """PyGithub, page by page, sees one comment, one review, and a review comment a proposal on the lines that were meant."""
+    fake = make_fake(page=2)
+    for number in range(5):
+        fake.add_comment(f"chat {number}")
+    post(fake, result(fake, *(proposal(fake, path) for path in FILES)))
+    pull = stranger(fake).get_repo(REPO).get_pull(7)
+    assert (pull.head.sha, pull.state, pull.changed_files > 0) == (fake.head, "open", True)
+    comments = [comment.body for comment in pull.get_issue_comments()]
+    assert len(comments) == 6
+    assert [body.startswith("<!-- perforch:summary") for body in comments] == [False] * 5 + [True]
+    assert [(r.state, r.commit_id) for r in pull.get_reviews()] == [("COMMENTED", fake.head)]
+    placed = {comment.path: (comment.line, comment.start_line) for comment in pull.get_review_comments()}
+    assert placed == dict.fromkeys(FILES, (2, None))
+    assert [commit.sha for commit in pull.get_commits()] == [fake.head]
+    assert {file.filename for file in pull.get_files()} == set(FILES)
