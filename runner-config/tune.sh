@@ -41,8 +41,10 @@ cannot() {
   say cannot "$1"
 }
 
-read_value() { # the file's content without the final newline; fails where it cannot be read
-  [ -r "$root$1" ] && printf '%s' "$(<"$root$1")"
+read_value() { # the file's content without the final newline; fails where there is none, as for a CPU that is off
+  local text=''
+  [ -r "$root$1" ] && { text=$(<"$root$1"); } 2>/dev/null
+  [ -n "$text" ] && printf '%s' "$text"
 }
 
 declare -A known=() # what the state file holds, by kind and name
@@ -78,7 +80,7 @@ set_file() {
     return 0
   fi
   { printf '%s\n' "$value" >"$root$file"; } 2>/dev/null || true
-  now=$(read_value "$file")
+  now=$(read_value "$file" || true)
   [ "$now" = "$found" ] || remember file "$file" "$found"
   if [ "$now" = "$value" ]; then
     say set "$words: $file $found -> $value"
@@ -148,7 +150,7 @@ frequency() {
     [ -e "$policy/scaling_governor" ] || continue
     policy=${policy#"$root"} seen=true
     if grep -qw performance "$root$policy/scaling_available_governors" 2>/dev/null; then
-      set_file "$policy/scaling_governor" performance 'performance governor'
+      set_file "$policy/scaling_governor" performance 'performance governor' || true
     else
       cannot "governor: $policy offers only $(read_value "$policy/scaling_available_governors" || echo nothing)"
       failed=1
@@ -167,7 +169,7 @@ c_states() { # those that take over 2 µs to leave; C1 stays, or idle CPUs would
     [ -e "$one/disable" ] || continue
     one=${one#"$root"} seen=true
     latency=$(read_value "$one/latency" || echo 0)
-    [ "$latency" -le 2 ] || set_file "$one/disable" 1 "C-state $(read_value "$one/name" || basename "$one") off"
+    [ "$latency" -le 2 ] || set_file "$one/disable" 1 "C-state $(read_value "$one/name" || basename "$one") off" || true
   done
   $seen || cannot 'C-states: none are visible (a virtual machine?)'
 }

@@ -205,6 +205,17 @@ def test_a_value_that_the_kernel_keeps_is_said(machine: Path) -> None:
     assert tune(machine, "restore").returncode == 0
 
 
+def test_files_of_a_cpu_that_is_off_are_passed_over(machine: Path) -> None:
+    """They are there and cannot be read; a folder in the place of a file cannot either."""
+    for name in ("cpufreq/policy7/scaling_governor", "cpu7/cpuidle/state2/disable"):
+        (machine / CPU / name).unlink()
+        (machine / CPU / name).mkdir()
+    done = tune(machine, "apply")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "address-space randomisation" in done.stdout
+    assert tune(machine, "restore").returncode == 0
+
+
 def test_amd_and_acpi_switches_are_known(machine: Path) -> None:
     (machine / CPU / "intel_pstate/no_turbo").unlink()
     write(machine, {f"{CPU}/cpufreq/boost": "1"})
