@@ -65,6 +65,7 @@ func TestTable(t *testing.T) {
 		wanted int
 	}{"none": {nil, 0}, "one": {[]int{1, 2, 1}, 1}}
 	for name, one := range cases {
+		name, one := name, one
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			if got := Repeats(one.values); got != one.wanted {
@@ -215,6 +216,7 @@ def test_failures_panics_and_early_exits_are_told_test_by_test(
     panics = stock(tmp_path / "panics", '\n\tif len(values) > 9 {\n\t\tpanic("too long")\n\t}\n' + SLOW)
     report = runner.test(panics)
     assert report.failed == ids("TestLarge", "BenchmarkRepeats")
+    assert report.unavailable == dict.fromkeys(ids("BenchmarkRepeats"), "this benchmark fails")
     assert "panic: too long" in next(one.message for one in report.failures if one.test.endswith("TestLarge"))
     exits = stock(tmp_path / "exits", "\n\tos.Exit(0)\n\treturn 0\n")
     (exits.source / "stock.go").write_text(

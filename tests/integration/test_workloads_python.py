@@ -141,7 +141,7 @@ from lists.core import unique
 
 class UniqueTests(unittest.TestCase):
     def setUp(self):
-        self.items = list(range(300)) * 2
+        self.items = list(range(900)) * 2
 
     def test_small(self):
         self.assertEqual(unique([1, 1]), [1])
@@ -150,7 +150,7 @@ class UniqueTests(unittest.TestCase):
         for count in (3, 30):
             with self.subTest(count=count):
                 self.assertEqual(unique(self.items[:count]), self.items[:count])
-        self.assertEqual(len(unique(self.items)), 300)
+        self.assertEqual(len(unique(self.items)), 900)
 """
 
 

@@ -74,6 +74,10 @@ def test_errors_of_the_code_are_none_of_these() -> None:
         ("Error importing plugin \"xprocess\": No module named 'xprocess'", "the module xprocess"),
         ("ERROR: Missing required plugins: pytest-django", "need pytest-django"),
         ("pytest.ini: 'minversion' requires pytest-99.0, actual pytest-9.0.1", "need pytest-99.0"),
+        (
+            "pluggy._manager.PluginValidationError: Plugin 'tests/conftest.py' for hook 'pytest_ignore_collect'",
+            "tests/conftest.py was written for another version of pytest",
+        ),
         ("async def functions are not natively supported.", "coroutines"),
         ("fixture 'mocker' not found", "the pytest fixture mocker"),
     ],

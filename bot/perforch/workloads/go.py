@@ -140,7 +140,7 @@ class GoRunner:
             told |= {
                 f"{package}.{name}": Failure(f"{package}.{name}", *said) for name, said in ran.told.items()
             }
-            unavailable |= {f"{package}.{name}": go_report.LATE for name in ran.late}
+            unavailable |= {f"{package}.{name}": reason for name, reason in ran.unfit.items()}
             stopped, seconds = stopped or ran.stopped, seconds + ran.seconds
         outcomes |= dict.fromkeys(unavailable, "failed")
         told |= {test: Failure(test, reason) for test, reason in unavailable.items()}

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from perforch.workloads.model import TestOutcome
 
 BENCHMARK = 30.0  # seconds in which one iteration of a package's benchmarks should be done
+FAILING = "this benchmark fails"
 LATE = "one iteration of this benchmark takes too long"
 # A test that prints without a newline stands before the mark on its line. Marks of subtests carry a slash.
 _LINE = re.compile(r"--- (PASS|FAIL|SKIP|BENCH): (\S+)(?: \(\d[\d.]*s\))?$")
@@ -26,11 +27,13 @@ _WORDS: dict[str, TestOutcome] = {"PASS": "passed", "FAIL": "failed", "SKIP": "s
 
 @dataclass(slots=True)
 class Ran:
-    """What became of some tests of one package; `late` are benchmarks that were not done in time."""
+    """What became of some tests of one package; `unfit` are benchmarks that cannot be used, and why: they check nothing, and
+    `go test` does not run them, so nothing is wrong with the code.
+    """
 
     outcomes: dict[str, TestOutcome] = field(default_factory=dict)
     told: dict[str, tuple[str, str]] = field(default_factory=dict)
-    late: set[str] = field(default_factory=set)
+    unfit: dict[str, str] = field(default_factory=dict)
     stopped: str = ""
     seconds: float = 0.0
 
@@ -55,8 +58,10 @@ def run(sandbox: Sandbox, names: Sequence[str], command: Callable[[tuple[str, ..
             ran.seconds += done.seconds
             ran.outcomes |= found
             ran.told |= told
-            if done.stopped and kind == "bench":
-                ran.late |= {name for name in rest if found.get(name) != "passed"}
+            if kind == "bench":
+                bad = [name for name in found if found[name] == "failed"]
+                bad += unreached if done.stopped else ()
+                ran.unfit |= dict.fromkeys(bad, LATE if done.stopped else FAILING)
             elif done.stopped:
                 ran.stopped = done.stopped
                 ran.outcomes |= dict.fromkeys(unreached, "failed")

@@ -28,6 +28,7 @@ _DJANGO = re.compile(
 )
 _VERSION = re.compile(r"requires (pytest-\S+), actual")
 _PLUGINS = re.compile(r"Missing required plugins: ([^\n]+)")
+_CONFTEST = re.compile(r"PluginValidationError: (?:Plugin|unknown hook) '([^']+)'")
 _ASYNC = re.compile(r"async def functions are not natively supported")
 _INSTALL = "install what the tests need into a .venv of the checkout"
 
@@ -88,6 +89,8 @@ def python_reason(text: str, ours: Callable[[str], bool]) -> str:
         return f"the distribution {found[1]} is not installed; {_INSTALL}"
     if found := _VERSION.search(text) or _PLUGINS.search(text):
         return f"the tests need {found[1]}, which is not installed; {_INSTALL}"
+    if found := _CONFTEST.search(text):
+        return f"{found[1]} was written for another version of pytest than the one at hand; {_INSTALL}"
     if _ASYNC.search(text):
         return f"the tests are coroutines, and no plugin that runs them is installed; {_INSTALL}"
     if _DJANGO.search(text):
