@@ -252,6 +252,13 @@ constexpr T «N»(T a«P»)
 const char *«N»(const char *s«P») {
     return R"x(int none() { // «C» })x" "no // remark"«S»;
 }
+----
+EXPORTED inline std::vector<std::string> «N»(const char *s«P») NOEXCEPT {
+    «R»
+    if (s == nullptr) { RETURN_IF(s) }
+    printf("%" PRIu64, go(s,«S» «C»));
+    return (unsigned(«C») & 1) ? this->operator[](s) : *operator->();
+}
 ---- name=Outer::«N»
 template <typename T>
 void Outer<T>::«N»(T a«P») const & {
@@ -438,6 +445,8 @@ CPP = Material(
         (Around("template <typename T>\nclass «K» final : public Base<T> {\n public:\n    «K»() = default;\n", " private:\n    int n;\n};\n",
                 "«K»", 1, holds=True), CPP_MEMBERS),
         (Around("namespace in {\nstruct Outer { struct «K» {\n", "}; };\n}\n", "in::Outer::«K»", 2), CPP_MEMBERS),
+        (Around("class EXPORTED «K» : public Base {\n    SOME_OBJECT\n public:\n", " private:\n    int n;\n};\n", "«K»", 1), CPP_MEMBERS),
+        (Around("LIBRARY_BEGIN_NAMESPACE\n\n", "LIBRARY_END_NAMESPACE\n", "", 0), CPP_FREE),
         (Around("#if defined(A)\n", "#else\nint x;\n#endif\n", "", 0), CPP_FREE),
     ),
 )  # fmt: skip

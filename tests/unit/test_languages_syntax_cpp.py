@@ -228,8 +228,8 @@ int i(int a) __attribute__((pure));
 __declspec(dllexport) int j() { return 1; }
 """[1:],
         [
-            ("f", 4, 4, "API int f(int a)"),
-            ("g", 5, 5, "FORCE_INLINE static int g(int a)"),
+            ("f", 4, 4, "int f(int a)"),
+            ("g", 5, 5, "static int g(int a)"),
             ("h", 6, 6, "__attribute__((noinline)) int h(int a)"),
             ("j", 8, 8, "__declspec(dllexport) int j()"),
         ],

@@ -173,7 +173,9 @@ class E { void e() { } }
             ("A.a", 3, 3, "void a()"),
             ("E.e", 5, 5, "void e()"),
         ],
-        [],
+        [
+            ("A.B.C.D.value", 2, 2, "int value() default 3"),
+        ],
     ),
     "declarations": (
         r"""

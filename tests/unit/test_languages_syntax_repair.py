@@ -144,6 +144,85 @@ def test_macros_alone_on_a_line() -> None:
     assert not any(one.has_error for one in found.definitions)
 
 
+WORDS = b"""API std::string f1(int a) { return a; }
+API std::vector<std::map<int, Foo>> f2(int a) { return {}; }
+API const Foo& f3(int a) { return a; }
+API inline std::enable_if_t<A<T>::value, int>
+f4(int a) { return a; }
+BOOL WINAPI f5(int a) { return a; }
+FILE *f6(int a) { return a; }
+DWORD f7(int a) { return a; }
+static FORCE_INLINE Foo f8(int a) { return a; }
+class API Name : public Base {
+  API Name(int a) : a_(a) { }
+  API ~Name() { }
+  API static std::string m1(int a) { return a; }
+  NODISCARD std::string m2() const NOEXCEPT { return a; }
+  int m3() const NOEXCEPT OVERRIDE { return 1; }
+  NODISCARD bool operator==(const Name& o) const { return true; }
+  template <typename T> API T m4(T t) { return t; }
+  int m5() LOCKS_EXCLUDED(mutex_) { return 1; }
+};
+struct API Plain { int p() { return 1; } };
+template <typename T>
+API std::vector<T> f9(T t) { return {}; }
+ATTRIBUTE(1) int f10() { return 1; }
+int f11() NO_RETURN { return 1; }
+int f12() { if (x) RETURN_IF(a); return 1; }
+"""
+
+
+def test_macros_as_words_of_a_declaration() -> None:
+    found = syntax.definitions(Language.CPP, WORDS)
+    assert [(one.name, one.start_line, one.end_line) for one in found.definitions] == [
+        ("f1", 1, 1), ("f2", 2, 2), ("f3", 3, 3), ("f4", 4, 5), ("f5", 6, 6), ("f6", 7, 7), ("f7", 8, 8), ("f8", 9, 9),
+        ("Name::Name", 11, 11), ("Name::~Name", 12, 12), ("Name::m1", 13, 13), ("Name::m2", 14, 14), ("Name::m3", 15, 15),
+        ("Name::operator==", 16, 16), ("Name::m4", 17, 17), ("Name::m5", 18, 18), ("Plain::p", 20, 20), ("f9", 21, 22),
+        ("f10", 23, 23), ("f11", 24, 24), ("f12", 25, 25),
+    ]  # fmt: skip
+    assert not any(one.has_error or one.is_stub for one in found.definitions)
+    assert not found.has_errors
+
+
+GAPS = [
+    "return &operator*();",
+    "this->operator[](i);",
+    'printf("%" PRIu64 "!", x);',
+    "(this->*f)(1);",
+    "g(typename T::X());",
+    "return (unsigned(a) & 1) >> 2;",
+    "CHECK_EACH(a) { go(); }",
+]
+
+
+@pytest.mark.parametrize("statement", GAPS)
+def test_good_code_that_the_grammar_does_not_know(statement: str) -> None:
+    source = f"int a() {{ return 1; }}\nint f(int x) {{\n  {statement}\n  return x;\n}}\nint b() {{ return 1; }}\n".encode()
+    found = syntax.definitions(Language.CPP, source)
+    assert [(one.name, one.has_error) for one in found.definitions] == [
+        ("a", False),
+        ("f", False),
+        ("b", False),
+    ]
+
+
+def test_bad_code_is_no_gap() -> None:
+    for statement in ("return a + ;", "return (a;", "int = 3;", "if (a { }"):
+        source = (
+            f"int a() {{ return 1; }}\nint f(int x) {{\n  {statement}\n}}\nint b() {{ return 1; }}\n".encode()
+        )
+        found = syntax.definitions(Language.CPP, source)
+        assert [one.name for one in found.definitions if not one.has_error] == ["a", "b"]
+        assert found.has_errors
+
+
+def test_long_runs_of_blanks_cost_little() -> None:
+    source = b"/**" + b" " * 300_000 + b"x */\nint f() { return 1; }\n"
+    assert [one.docstring for one in syntax.definitions(Language.CPP, source).definitions] == ["x"]
+    for filler in (b"API ", b"A_B(", b") NOEXCEPT ", b"template <", b"}  ", b"// ", b"#if\n", b"class API "):
+        syntax.definitions(Language.CPP, b"int f( {\n" + filler * (60_000 // len(filler)))
+
+
 def test_a_long_string_is_put_back() -> None:
     source = b"package a\n\nfunc broken(a int {\n\treturn (1\n}\n\nfunc b() string {\n\treturn `\nfunc none() {}\n`\n}\n\nfunc c() {}\n"
     assert {name for name, _ in whole(Language.GO, source)} == {"b", "c"}

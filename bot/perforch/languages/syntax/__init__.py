@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from perforch.languages.syntax import cpp, go, java, python, repair, rust
 from perforch.languages.syntax.banner import banner as banner_of
+from perforch.languages.syntax.cpp_macros import without_any, without_macros
 from perforch.languages.syntax.definition import build, line_starts
 from perforch.languages.syntax.features import features_of
 from perforch.languages.syntax.model import Definition, Features, Parsed
@@ -57,23 +58,20 @@ def definitions(language: Language, source: bytes) -> Parsed:
 
     Where the file does not parse, the functions beside the broken place are still found.
     """
-    found, declared = _find(language, source, source)
-    root = parse(language, source).root_node
-    if not root.has_error:
-        return Parsed(tuple(found), tuple(declared), has_errors=False)
     shown = _understood(language, source)
-    if shown != source:
-        better, declared = _find(language, shown, source)
+    found, declared = _find(language, shown, source)
+    root = parse(language, shown).root_node
+    cut = _is_cut(language, source, shown)
+    if not root.has_error and not cut:
+        return Parsed(tuple(found), tuple(declared), has_errors=False)
+    if cut:
         # What was taken out is still named, as far as it can be.
-        blanked = [one for one in found if not shown[one.body_start : one.body_end].strip()]
-        found = [*better, *(replace(one, has_error=True) for one in blanked)]
+        was, _ = _find(language, source, source)
+        blanked = [one for one in was if not shown[one.body_start : one.body_end].strip()]
+        found = [*found, *(replace(one, has_error=True) for one in blanked)]
         found.sort(key=_place)
     sound = [(one.first_byte, one.last_byte) for one in found if not one.has_error]
-    lost = (
-        _is_cut(language, source, shown)
-        or len(sound) < len(found)
-        or repair.loses(language, parse(language, shown).root_node, sound)
-    )
+    lost = cut or len(sound) < len(found) or repair.loses(language, root, sound)
     return Parsed(tuple(found), tuple(declared), has_errors=lost)
 
 
@@ -84,7 +82,10 @@ def _find(language: Language, shown: bytes, source: bytes) -> tuple[list[Definit
     found: list[Definition] = []
     declared: list[Definition] = []
     for one in grammar.find(parse(language, shown).root_node):
-        (found if one.body is not None else declared).append(build(one, grammar, source, starts))
+        made = build(one, grammar, source, starts)
+        if made.is_stub and shown[made.body_start : made.body_end] != source[made.body_start : made.body_end]:
+            made = replace(made, is_stub=False)
+        (found if one.body is not None else declared).append(made)
     found.sort(key=_place)
     declared.sort(key=_place)
     return found, declared
@@ -93,22 +94,26 @@ def _find(language: Language, shown: bytes, source: bytes) -> tuple[list[Definit
 @functools.lru_cache(maxsize=4)
 def _understood(language: Language, source: bytes) -> bytes:
     """The source, with what the grammar stumbles over blanked where that helps."""
-    if not parse(language, source).root_node.has_error:
-        return source
-    shown = repair.without_macros(language, source)
+    shown = without_macros(source) if language is Language.CPP else source
     if not parse(language, shown).root_node.has_error:
         return shown
 
     def sound(candidate: bytes) -> frozenset[tuple[str, int]]:
-        functions, declared = _find(language, candidate, candidate)
-        return frozenset((one.name, one.first_byte) for one in (*functions, *declared) if not one.has_error)
+        found = GRAMMARS[language].find(parse(language, candidate).root_node)
+        return frozenset(
+            (f"{one.owner}.{one.simple_name}", one.first.start_byte) for one in found if not one.has_error
+        )
 
-    return repair.mended(language, shown, sound)
+    variants = [shown, without_any(source)] if language is Language.CPP else [shown]
+    tried = [repair.mended(language, variant, sound, outline=source) for variant in dict.fromkeys(variants)]
+    return max(tried, key=lambda candidate: len(sound(candidate)))
 
 
 def _is_cut(language: Language, source: bytes, shown: bytes) -> bool:
-    """Was more taken out than macros and second branches of conditions?"""
-    return shown != source and shown != repair.without_macros(language, source)
+    """Was more taken out than macros?"""
+    if language is not Language.CPP:
+        return shown != source
+    return shown not in {source, without_macros(source), without_any(source)}
 
 
 def _place(definition: Definition) -> int:

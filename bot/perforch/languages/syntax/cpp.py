@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
+from perforch.languages.syntax.cpp_gaps import only_gaps
 from perforch.languages.syntax.cpp_names import scopes
 from perforch.languages.syntax.remarks import plain
 from perforch.languages.syntax.tree import (
@@ -17,6 +19,7 @@ from perforch.languages.syntax.tree import (
     statements,
     text,
     walk,
+    wrong,
 )
 
 if TYPE_CHECKING:
@@ -213,16 +216,25 @@ def _found(
         is_test=case,
         is_test_case=case,
         # An unknown macro in front of the declaration is an error to the grammar, but not to us.
-        has_error=_is_broken(declarator) or (body is not None and body.has_error),
+        has_error=_is_broken(node, declarator)
+        or (body is not None and body.has_error and not only_gaps(body)),
     )
 
 
-def _is_broken(declarator: Node) -> bool:
+def _is_broken(node: Node, declarator: Node) -> bool:
+    """Are there errors before the body? A word too many in front is a macro."""
+    kind = node.child_by_field_name("type")
+    if kind is not None and kind.type in _CLASSES and kind.child_by_field_name("body") is not None:
+        return True  # no function returns what it defines: something between the two was lost
+    for part in wrong(node):
+        if part.end_byte <= declarator.start_byte and not re.fullmatch(r"\s*[\w:]*\s*", text(part)):
+            return True
     if not declarator.has_error:
         return False
     # The grammar misses a type in front of the braces of `f(Options o = {})`.
-    return any(
-        part.is_error or (part.is_missing and part.type != "type_identifier") for part in walk(declarator)
+    parts = wrong(declarator)
+    return any(part.is_error or part.type != "type_identifier" for part in parts) and not only_gaps(
+        declarator
     )
 
 

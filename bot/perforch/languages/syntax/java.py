@@ -31,7 +31,14 @@ _TYPES = frozenset(
         "annotation_type_declaration",
     }
 )
-_METHODS = frozenset({"method_declaration", "constructor_declaration", "compact_constructor_declaration"})
+_METHODS = frozenset(
+    {
+        "method_declaration",
+        "constructor_declaration",
+        "compact_constructor_declaration",
+        "annotation_type_element_declaration",
+    }
+)
 _PLACES = frozenset(
     {
         "program",

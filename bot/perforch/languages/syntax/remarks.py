@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 _LINE = re.compile(r"^\s*//[/!]?<? ?")
 _OPEN = re.compile(r"^\s*/\*[*!]*<? ?")
-_CLOSE = re.compile(r"\s*\*+/\s*$")
 _STAR = re.compile(r"^\s*\*+ ?")
 
 
@@ -24,7 +23,7 @@ def plain(nodes: Sequence[Node]) -> str:
     for node in nodes:
         content = text(node)
         if content.startswith("/*"):
-            content = _CLOSE.sub("", _OPEN.sub("", content))
+            content = _OPEN.sub("", content).rstrip().removesuffix("/").rstrip("*").rstrip()
             inner = content.split("\n")
             starred = all(not line.strip() or line.lstrip().startswith("*") for line in inner[1:])
             lines += [inner[0], *(_STAR.sub("", line) if starred else line.strip() for line in inner[1:])]

@@ -10,7 +10,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from perforch.languages.syntax.tree import parse
+from perforch.languages.syntax.cpp_gaps import emptied
+from perforch.languages.syntax.tree import blank, parse, wrong
 from perforch.result import Language
 
 if TYPE_CHECKING:
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 2 * 1024 * 1024
 _MAX_DEPTH = 8  # of classes in classes
-_MAX_SINGLE = 12  # blocks that are tried one at a time
+_MAX_SINGLE = 12  # blocks that are tried one at a time, in files of some ten thousand bytes
+_TRIED_BYTES = 500_000
 _CONTAINER = re.compile(
     rb"^[^({=]*\b(class|struct|union|enum|interface|record|@interface|impl|trait|mod|namespace|extern)\b"
 )
@@ -39,8 +41,6 @@ _AROUND = {
     Language.RUST: (b"impl A {\n", b"}\n"),
     Language.GO: (b"", b""),
 }
-# A macro alone on its line: `BEGIN_NAMESPACE`, `Q_OBJECT`, `MY_API`. The grammar takes it for a type or loses what follows.
-_MACRO = re.compile(rb"^[ \t]*[A-Z][A-Z0-9_]{2,}(\([\w, \t\"<>:*&.]*\))?[ \t]*\r?$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,36 +58,24 @@ class _Line:
 Score = frozenset[tuple[str, int]]
 
 
-def without_macros(language: Language, source: bytes) -> bytes:
-    """C++ with macros that stand alone on a line blanked, when that makes it easier to understand."""
-    if language is not Language.CPP or len(source) > MAX_BYTES or not _MACRO.search(source):
-        return source
-    blanked = _MACRO.sub(lambda found: found[0] if _belongs(source, found) else _blank(found[0]), source)
-    before, after = parse(language, source).root_node, parse(language, blanked).root_node
-    return blanked if _errors(after) < _errors(before) else source
-
-
-def _belongs(source: bytes, found: re.Match[bytes]) -> bool:
-    """A macro under documentation or `template <...>` is a part of the function below."""
-    end = found.start() - 1
-    above = source[source.rfind(b"\n", 0, max(0, end)) + 1 : max(0, end)].strip()
-    return above.startswith(b"//") or above.endswith((b"*/", b">"))
-
-
-def mended(language: Language, source: bytes, sound: Callable[[bytes], Score]) -> bytes:
+def mended(
+    language: Language, source: bytes, sound: Callable[[bytes], Score], *, outline: bytes | None = None
+) -> bytes:
     """The source with broken blocks blanked, or the source itself where that gains nothing.
 
     Args:
         sound: name and first byte of each function that is understood in a source.
+        outline: the same lines with the indentation as written, where macros have been blanked.
     """
     if len(source) > MAX_BYTES:
         return source
     best, known = source, sound(source)
-    source = _CONFLICT.sub(lambda found: _blank(found[0]), source)
-    blocks = list(_broken(language, source, _lines(source), 0))
+    source = _CONFLICT.sub(lambda found: blank(found[0]), source)
+    blocks = list(_broken(language, source, _lines(outline or source), 0))
     chosen: list[tuple[int, int]] = []
-    for some in [blocks, *([block] for block in blocks[:_MAX_SINGLE])]:
-        candidate = _without(source, [*chosen, *some])
+    tries = min(_MAX_SINGLE, 1 + _TRIED_BYTES // (1 + len(source)))
+    for some in [blocks, *([block] for block in blocks[:tries])]:
+        candidate = _without(language, source, [*chosen, *some])
         found = sound(candidate)
         if _is_better(found, known, some):
             best, known = candidate, found
@@ -95,8 +83,8 @@ def mended(language: Language, source: bytes, sound: Callable[[bytes], Score]) -
             if some is blocks:
                 break
     # A cut through a long string makes two bad blocks of a good one: put back what does no harm.
-    for group in _neighbours(source, chosen)[:_MAX_SINGLE]:
-        candidate = _without(source, [block for block in chosen if block not in group])
+    for group in _neighbours(source, chosen)[:tries]:
+        candidate = _without(language, source, [block for block in chosen if block not in group])
         found = sound(candidate)
         if found > known:
             best, known = candidate, found
@@ -121,27 +109,12 @@ def _is_better(found: Score, known: Score, blocks: list[tuple[int, int]]) -> boo
     return len(found) >= len(outside) and not found <= outside
 
 
-def _errors(root: Node) -> int:
-    """Bytes that are not understood, and tokens that are missing."""
-    return sum(max(1, node.end_byte - node.start_byte) for node in _wrong(root))
-
-
-def _wrong(root: Node) -> Iterator[Node]:
-    stack = [root]
-    while stack:
-        node = stack.pop()
-        if node.is_error or node.is_missing:
-            yield node
-        elif node.has_error:
-            stack.extend(node.children)
-
-
 def loses(language: Language, root: Node, sound: list[tuple[int, int]]) -> bool:
     """Is anything not understood outside of these sound functions?
 
     In C++ a macro that stands for a declaration or a word of one leaves an error behind, but loses nothing.
     """
-    for node in _wrong(root):
+    for node in wrong(root):
         inside = any(start <= node.start_byte and node.end_byte <= end for start, end in sound)
         macro = language is Language.CPP and (
             node.is_missing or re.fullmatch(rb"\s*\w+\s*", node.text or b"")
@@ -151,21 +124,26 @@ def loses(language: Language, root: Node, sound: list[tuple[int, int]]) -> bool:
     return False
 
 
-def _blank(content: bytes) -> bytes:
-    return re.sub(rb"[^\r\n]", b" ", content)
-
-
-def _without(source: bytes, blocks: list[tuple[int, int]]) -> bytes:
+def _without(language: Language, source: bytes, blocks: list[tuple[int, int]]) -> bytes:
     pieces: list[bytes] = []
     position = 0
     for start, end in sorted(blocks):
-        pieces += [source[position:start], _first_branches(source[start:end]) or _blank(source[start:end])]
+        pieces += [source[position:start], _eased(language, source[start:end])]
         position = end
     return b"".join([*pieces, source[position:]])
 
 
+def _eased(language: Language, block: bytes) -> bytes:
+    """A broken block as it does least harm: in C++ without second branches, or without a body, else blank."""
+    if language is Language.CPP:
+        for eased in (_first_branches(block), emptied(block)):
+            if eased and not parse(language, b"struct A {\n" + eased + b"};\n").root_node.has_error:
+                return eased
+    return blank(block)
+
+
 def _first_branches(block: bytes) -> bytes:
-    """C++ with the second branch of every condition blanked, when that is what it takes to understand it; or nothing."""
+    """C++ with the second branch of every condition blanked; nothing when there is no condition."""
     if not _CONDITION.search(block):
         return b""
     out: list[bytes] = []
@@ -179,9 +157,8 @@ def _first_branches(block: bytes) -> bytes:
             taken[-1] = False
         elif word == b"endif" and taken:
             taken.pop()
-        out.append(line if not word and all(taken) else _blank(line))
-    whole = b"".join(out)
-    return b"" if parse(Language.CPP, b"struct A {\n" + whole + b"};\n").root_node.has_error else whole
+        out.append(line if not word and all(taken) else blank(line))
+    return b"".join(out)
 
 
 def _lines(source: bytes) -> list[_Line]:
@@ -232,30 +209,30 @@ def _blocks(language: Language, lines: list[_Line]) -> Iterator[list[_Line]]:
         (line.indent for line in lines if not line.is_blank and not line.text.startswith(b"#")), default=0
     )
     block: list[_Line] = []
-    blank = closed = False
+    gap = closed = False
     around = 0  # C++ namespaces whose contents are not indented
     for number, line in enumerate(lines):
         if line.is_blank:
-            blank = True
+            gap = True
             continue
         if language is Language.CPP and line.indent <= level:
             opens = bool(_OPENS.match(line.text)) and _next_indent(lines, number) <= level
-            closes = bool(around and closed and _CLOSES.match(line.text))
+            closes = bool(around and (closed or gap) and _CLOSES.match(line.text))
             if opens or closes:
                 around += 1 if opens else -1
-                blank, closed = True, True
+                gap, closed = True, True
                 continue
         begins = line.indent <= level and not _CONTINUES.match(line.text)
         if language is Language.PYTHON:
             decorated = bool(block) and block[-1].indent <= level and block[-1].text.lstrip().startswith(b"@")
-            cut = begins and not decorated and (blank or bool(_STARTS.match(line.text)))
+            cut = begins and not decorated and (gap or bool(_STARTS.match(line.text)))
         else:
-            cut = begins and (blank or closed)
+            cut = begins and (gap or closed)
         if cut and block:
             yield block
             block = []
         block.append(line)
-        blank = False
+        gap = False
         closed = line.indent <= level and bool(re.search(rb"[};]\s*(//.*)?$", line.text.rstrip()))
     if block:
         yield block

@@ -113,6 +113,22 @@ def walk(root: Node, *, skip: frozenset[str] = frozenset()) -> Iterator[Node]:
                 return
 
 
+def wrong(root: Node) -> Iterator[Node]:
+    """Errors and missing tokens below `root`; what is inside an error is not looked into."""
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        if node.is_error or node.is_missing:
+            yield node
+        elif node.has_error:
+            stack.extend(node.children)
+
+
+def blank(content: bytes) -> bytes:
+    """Spaces of the same length, line ends kept."""
+    return re.sub(rb"[^\r\n]", b" ", content)
+
+
 def text(node: Node | None) -> str:
     """The node's source as text, "" for None."""
     if node is None or node.text is None:
