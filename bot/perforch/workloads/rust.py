@@ -8,7 +8,6 @@ import threading
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from perforch.result import Language
 from perforch.sandbox.spec import OUTPUT, SOURCE, Command, Limits, Mount
 from perforch.workloads import (
     builds,
@@ -17,10 +16,10 @@ from perforch.workloads import (
     rust_project,
     rust_repeat,
     rust_report,
+    rust_tests,
     trees,
 )
 from perforch.workloads.model import ColdCheck, Failure, TestReport, TimedCommand, Tree
-from perforch.workloads.naming import callers, is_generic, naming
 from perforch.workloads.options import DEFAULT, Options
 
 if TYPE_CHECKING:
@@ -84,20 +83,8 @@ class RustRunner:
 
     def tests_naming(self, tree: Tree, function: Function) -> tuple[str, ...]:
         """Ids (`target::module::test`) of the unit and integration tests that name the function, or a caller in its file."""
-        files = {
-            path: text
-            for path, text in builds.sources(tree, self._project.root, (".rs",)).items()
-            if b"test" in text and (not self._project.file or path == self._project.file)
-        }
-        owner = function.name.rpartition("::")[0].rpartition("::")[2]
-        simple = function.simple_name
-        stem = PurePosixPath(function.path).stem
-        context = {owner or stem, stem} if is_generic(simple) else set()
-        found = naming(Language.RUST, files, {simple}, context=context)
-        if not found:
-            others = callers(Language.RUST, builds.read(tree.source, function.path), simple)
-            found = naming(Language.RUST, files, others) if others else ()
-        ids = (self._identifier(tree, one.path, one.definition.name) for one in found)
+        named = rust_tests.named(tree, self._project, function)
+        ids = (self._identifier(tree, path, name) for path, name in named)
         tests = tuple(dict.fromkeys(one for one in ids if one and self._takes(one)))[:MAX_TESTS]
         with self._lock:
             self._head = self._head or tree
