@@ -1,7 +1,5 @@
 """`perforch demo`: the sample pull request ends as its truth says, with real compilers, sandbox and measurements."""
 
-# ruff: noqa: TC003
-
 from __future__ import annotations
 
 import json
@@ -85,14 +83,35 @@ def test_patches_apply_to_the_head(demo: tuple[Result, Path, str], tmp_path: Pat
 
 
 @pytest.mark.timing
-def test_suggestions_reproduce_the_benchmarked_file(demo: tuple[Result, Path, str]) -> None:
-    from perforch.report.suggestions import apply
+def test_github_takes_it_and_applies_the_measured_text(
+    demo: tuple[Result, Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Posted to the fake GitHub as it is: every suggestion, committed there, gives the file that the patch gives."""
+    from perforch.commands.demo import make_repository
+    from perforch.report.files import patches
 
-    result, _, _ = demo
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "e2e"))
+    from github_fake import Fake, Server, git  # type: ignore[import-not-found]
+    from github_talk import committed  # type: ignore[import-not-found]
+    from publishing import counts, post  # type: ignore[import-not-found]
+
+    result, out, _ = demo
+    repository = tmp_path / "stockroom"
+    make_repository(SAMPLE, repository)
+    assert git(repository, "rev-parse", "pull-request") == result.head_sha
+    fake = Fake(repository, result.base_sha, result.head_sha)
+    server = Server(fake)
+    post(fake, result)
+    server.close()
+    assert not fake.problems
+    assert counts(fake) == (1, 1, len(fake.threads))
     seen = set()
-    for one in result.functions:
-        if one.suggestions:
-            head = (SAMPLE / "head" / one.path).read_text()
-            assert apply(head, one.suggestions) != head
-            seen.add(one.language.value)
-    assert len(seen) >= 4
+    for path in sorted({one.path for one in result.functions if one.suggestions}):
+        git(repository, "checkout", "--quiet", "--force", result.head_sha)
+        for name, one in patches(result).items():
+            if one.path == path:
+                subprocess.run(["git", "apply", str(out / name)], cwd=repository, check=True)
+                seen.add(one.language.value)
+        threads = [thread for thread in fake.threads if thread["path"] == path]
+        assert committed(fake, path, threads) == (repository / path).read_bytes()
+    assert len(seen) == 5
