@@ -72,7 +72,7 @@ def world(tmp_path: Path, models: ReplayServer) -> Iterator[World]:
         "base_url": f"{models.url}/v1",
         "api_key_env": "OPENAI_API_KEY",
     }
-    config = f"models: {json.dumps([model])}\nacceptance: {{max_pairs: 16, max_seconds: 40}}\n"
+    config = f"models: {json.dumps([model])}\nacceptance: {{max_pairs: 8, max_seconds: 6}}\n"
     commit(repo, {"README.md": "pairs\n", ".github/perforch.yml": config}, "start")
     fake = Fake(repo, "", "")
     commit_workflows(fake)
@@ -114,7 +114,11 @@ def test_a_pull_request_that_can_be_faster_gets_numbers_and_a_suggestion(
     place = tmp_path / "replies" / "m-1" / "refine" / "lists.py__unique.md"
     place.parent.mkdir()
     place.write_text(FAST)
-    git(fake.repo, "switch", "--quiet", "--create", "faster", "main")
+    git(fake.repo, "switch", "--quiet", "main")
+    config = (fake.repo / ".github" / "perforch.yml").read_text()
+    patient = config.replace("max_pairs: 8, max_seconds: 6", "max_pairs: 16, max_seconds: 40")
+    fake.base = commit(fake.repo, {".github/perforch.yml": patient}, "measure longer")
+    git(fake.repo, "switch", "--quiet", "--create", "faster")
     fake.head = commit(fake.repo, {"lists.py": SLOW, "test_lists.py": SLOW_TEST}, "head")
     done = world.run("perforch.yml", "pull_request", pushed(fake))
     assert done.green, done.log
