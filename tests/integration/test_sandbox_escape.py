@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
+from perforch.measure.session import Session
 from perforch.sandbox import cgroup, cleaning, open_sandbox, reader
 from perforch.sandbox.bwrap import Bubblewrap
 from perforch.sandbox.spec import OUTPUT, SOURCE, Command, Completed, Limits, Mount
@@ -490,6 +491,22 @@ def test_the_terminal_of_the_user_is_out_of_reach() -> None:
     _, status = os.waitpid(pid, 0)
     os.close(terminal)
     assert (os.waitstatus_to_exitcode(status), said) == (0, b"")
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_memory_of_a_measured_program_is_bounded(limited: Bubblewrap, shared: bool) -> None:
+    make = "mmap.mmap(-1, 40 << 20)" if shared else "bytearray(40 << 20)"
+    hog = (
+        f"import mmap, os, time\nfor _ in range(10):\n  if os.fork() == 0:\n    m = {make}\n"
+        "    for i in range(0, 40 << 20, 4096): m[i] = 1\n    time.sleep(5); os._exit(0)\n"
+        "for _ in range(10):\n  if os.wait()[1]: os._exit(3)"
+    )
+    limits = Limits(wall_seconds=30, memory_bytes=128 << 20)
+    with Session() as session:
+        failed = session.time(limited.launch(python(hog, limits=limits))).sample.failure
+        fine = session.time(limited.launch(python("print(1)", limits=limits))).sample.failure
+    assert failed in {"it used more than 128 MiB of memory", "it ended with exit status 3"}
+    assert fine == ""
 
 
 def launched(sandbox: Sandbox, script: str) -> tuple[int, bytes]:

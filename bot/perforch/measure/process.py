@@ -107,6 +107,16 @@ def children(pid: int) -> list[int]:
     return found
 
 
+def resident_bytes(pid: int) -> int:
+    """Resident memory of `pid` and everything below it, shared pages counted by each; 0 when it is gone."""
+    below, total = [pid], 0
+    for parent in below:
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            total += int(Path(f"/proc/{parent}/statm").read_text("ascii").split()[1])
+        below += children(parent)
+    return total * os.sysconf("SC_PAGE_SIZE")
+
+
 def end_group(pid: int) -> None:
     """Kill the process group that `pid` leads, and everything below it that left the group."""
     below = [pid]

@@ -128,7 +128,7 @@ class Session:
         """
         for _ in range(_TRIES):
             timed = self._time(launch, capture=capture)
-            if timed.sample.failure != _DISAGREE:
+            if timed.sample.failure != _DISAGREE or launch.close_after_spawn:  # those can be started once
                 break
         return timed
 
@@ -212,6 +212,10 @@ class Session:
             "cpus": self.plan.measuring if self.plan.pinned else None,
             "own_cpus": self.plan.helping if self.plan.pinned else None,
             "memory": memory,
+            # Without a control group nothing but this helper bounds the memory of what the sandbox holds.
+            "memory_bytes": launch.limits.memory_bytes
+            if launch.info_fd is not None and launch.memory_group is None
+            else 0,
             "memory_group": None if launch.memory_group is None else str(launch.memory_group),
             "capture": kept if capture else 0,
             "boost": True,
@@ -246,6 +250,8 @@ def _failure(answer: dict[str, Any], limits: Limits) -> str:
     """Why this run does not count, "" when it does."""
     if "error" in answer:
         return str(answer["error"])
+    if answer["excessive"]:
+        return f"it used more than {limits.memory_bytes / 2**20:.0f} MiB of memory"
     if answer["timeout"]:
         return f"it did not end within {limits.wall_seconds:g} s"
     if answer["orphans"]:

@@ -26,6 +26,7 @@ if __name__ == "__main__":
 
 from perforch.measure import group, perf, process, sampler
 
+_LOOK_SECONDS = 0.2  # between two looks at the memory of a timed program that no control group bounds
 _READY_SECONDS = 20.0  # for a sandbox or perf to come up on a busy machine
 _KEPT = 4000  # bytes of what perf says
 _PR_SET_TIMERSLACK = 29
@@ -54,6 +55,7 @@ class Run:
         self.memory: sampler.Memory | None = None
         self.peak: group.Peak | None = None
         self.first_inside = -1  # of the sandbox's namespace
+        self.excessive = False
 
     def close(self) -> None:
         for descriptor in self.ours:
@@ -126,7 +128,8 @@ class Run:
             orphans, orphan_ns = process.reap_orphans(self.first_inside)
         return {
             "returncode": ended.returncode,
-            "timeout": not timely,
+            "timeout": not timely and not self.excessive,
+            "excessive": self.excessive,
             "wall_ns": stopped - started,
             "wait4_ns": ended.cpu_ns + orphan_ns,
             "max_rss_kib": ended.max_rss_kib,
@@ -227,6 +230,14 @@ class Run:
 
     def _follow(self, target: int, watch: int, deadline: float) -> bool:
         if not self.request["memory"]:
+            while self.request["memory_bytes"] and (now := time.monotonic()) + _LOOK_SECONDS < deadline:
+                if process.wait_readable(watch, now + _LOOK_SECONDS, self.lifeline):
+                    return True
+                if time.monotonic() < now + _LOOK_SECONDS:  # whoever asked is gone
+                    return False
+                if process.resident_bytes(self.first_inside) > self.request["memory_bytes"]:
+                    self.excessive = True
+                    return False
             return process.wait_readable(watch, deadline, self.lifeline)
         if self.gate >= 0:
             _await_exec(target)
@@ -299,7 +310,10 @@ def serve(connection: socket.socket) -> None:
         finally:
             run.close()
         gc.collect()
-        connection.send(json.dumps(answer).encode())
+        try:
+            connection.send(json.dumps(answer).encode())
+        except (BrokenPipeError, ConnectionResetError):
+            return
 
 
 if __name__ == "__main__":
