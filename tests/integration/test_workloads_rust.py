@@ -308,3 +308,38 @@ def test_hot_lines_are_counted(sandbox: Sandbox, tmp_path: Path) -> None:
     text = (fixed.source / "src/lib.rs").read_text().replace("pub fn repeats", "pub const fn repeats")
     (fixed.source / "src/lib.rs").write_text(text)
     assert runner.profile(fixed, ["stock_room::tests::large"], of) == ""
+
+
+CASES = """#![no_std]
+pub fn repeats(values: &[u32]) -> usize {BODY}
+
+#[cfg(test)]
+mod tests {
+    use super::repeats;
+    macro_rules! check {
+        ($name:ident: $values:expr => $wanted:expr) => {
+            #[test]
+            fn $name() { assert_eq!(repeats($values), $wanted); }
+        };
+    }
+    check!(none: &[] => 0);
+    check!(one: &[1, 2, 1] => 1);
+    #[test]
+    fn unrelated() {}
+}
+"""
+
+
+def test_tests_that_a_macro_makes_are_found_and_repeated_without_std(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    head = planted(tmp_path / "head", {"Cargo.toml": MANIFEST, "src/lib.rs": CASES.replace("BODY", SLOW)})
+    runner = found(sandbox, head)
+    of = replace(function("repeats"), start_line=2, end_line=6)
+    named = runner.tests_naming(head, of)
+    assert set(named) == {"stock_room::tests::none", "stock_room::tests::one"}
+    assert runner.test(head, named).passed == set(named)
+    timed = runner.timed(head, named, min_ms=5)
+    assert timed is not None
+    assert timed.repeat > 1000  # calls in one process, not processes
+    assert "called 2 times or more" in runner.profile(head, named, of)

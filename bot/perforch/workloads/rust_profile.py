@@ -1,7 +1,7 @@
 """How often the lines of one Rust function run under its tests: counters of ours at the head of its blocks, in a private copy.
 
 No tool beside the compiler is needed: LLVM's own coverage asks for an `llvm-profdata` of the compiler's version. Code in which
-the counters do not compile (`const fn`, `no_std`) has no profile.
+the counters do not compile (`const fn`) has no profile.
 """
 
 from __future__ import annotations
@@ -27,18 +27,21 @@ _MOST = 200  # blocks of one function
 # Written when the number of calls is a power of two: the last count is at least half of the truth, at next to no cost.
 _HEAD = """
 #[allow(warnings)] mod perforch_hot {
-    pub const NONE: ::std::sync::atomic::AtomicU64 = ::std::sync::atomic::AtomicU64::new(0);
-    pub static COUNTS: [::std::sync::atomic::AtomicU64; SIZE] = [NONE; SIZE];
-    pub fn hit(index: usize) { COUNTS[index].fetch_add(1, ::std::sync::atomic::Ordering::Relaxed); }
+    extern crate std as perforch_std;
+    use self::perforch_std::prelude::v1::*;
+    use self::perforch_std::sync::atomic::{AtomicU64, Ordering};
+    pub const NONE: AtomicU64 = AtomicU64::new(0);
+    pub static COUNTS: [AtomicU64; SIZE] = [NONE; SIZE];
+    pub fn hit(index: usize) { COUNTS[index].fetch_add(1, Ordering::Relaxed); }
     pub struct Guard;
     impl Drop for Guard {
         fn drop(&mut self) {
-            if !COUNTS[0].load(::std::sync::atomic::Ordering::Relaxed).is_power_of_two() { return; }
+            if !COUNTS[0].load(Ordering::Relaxed).is_power_of_two() { return; }
             let mut told = String::new();
             for count in COUNTS.iter() {
-                told.push_str(&format!("{} ", count.load(::std::sync::atomic::Ordering::Relaxed)));
+                told.push_str(&self::perforch_std::format!("{} ", count.load(Ordering::Relaxed)));
             }
-            let _ = ::std::fs::write("PLACE", told);
+            let _ = self::perforch_std::fs::write("PLACE", told);
         }
     }
 }

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from perforch.languages import syntax
 from perforch.result import Language
+from perforch.workloads import rust_tests
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,9 +28,10 @@ _CODE = """
 #[test]
 #[allow(warnings)]
 fn perforch_repeat() {
+    extern crate std as perforch_std; // the crate may do without
     fn perforch_nothing() {}
     fn perforch_number(name: &str) -> usize {
-        ::std::env::var(name).ok().and_then(|text| text.parse::<usize>().ok()).unwrap_or(0)
+        perforch_std::env::var(name).ok().and_then(|text| text.parse::<usize>().ok()).unwrap_or(0)
     }
     let tests: [fn(); COUNT] = [TESTS, perforch_nothing];
     let times = perforch_number("PERFORCH_REPEAT");
@@ -38,7 +40,7 @@ fn perforch_repeat() {
     let mut first: u128 = 0;
     let mut rest: u128 = 0;
     for round in 0..times {
-        let started = if cold { Some(::std::time::Instant::now()) } else { None };
+        let started = if cold { Some(perforch_std::time::Instant::now()) } else { None };
         for index in 0..tests.len() - 1 {
             tests[(index + offset) % tests.len()]();
         }
@@ -48,10 +50,11 @@ fn perforch_repeat() {
         }
     }
     let rest = if times > 1 { rest / (times as u128 - 1) } else { 0 };
-    let line = format!("{} {} {}\\n", ::std::env::var("PERFORCH_MARK").unwrap_or(String::new()), first, rest);
-    let path = ::std::env::var("PERFORCH_END").unwrap();
-    let mut file = ::std::fs::OpenOptions::new().create(true).append(true).open(path).unwrap();
-    ::std::io::Write::write_all(&mut file, line.as_bytes()).unwrap();
+    let mark = perforch_std::env::var("PERFORCH_MARK").unwrap_or_default();
+    let line = perforch_std::format!("{} {} {}\\n", mark, first, rest);
+    let path = perforch_std::env::var("PERFORCH_END").unwrap();
+    let mut file = perforch_std::fs::OpenOptions::new().create(true).append(true).open(path).unwrap();
+    perforch_std::io::Write::write_all(&mut file, line.as_bytes()).unwrap();
 }
 """
 
@@ -93,20 +96,33 @@ def insert(source: bytes, names: Sequence[str]) -> tuple[bytes, tuple[str, ...],
             f"|| assert!({one.simple_name}().is_ok())" if one.returns not in {"", "()"} else one.simple_name
             for one in members
         ]
-        code = _CODE.replace("COUNT", str(len(calls) + 1)).replace("TESTS", ", ".join(calls))
-        edits.append((members[-1].body_end, code.encode()))
+        edits.append((members[-1].body_end, _code(calls)))
+    made = {
+        name: rust_tests.module_end(source, name) for name in names if name in rust_tests.by_macros(source)
+    }
+    for owner in dict.fromkeys(name.rpartition("::")[0] for name in made):
+        members_made = [name for name in made if name.rpartition("::")[0] == owner]
+        if owner in groups:
+            continue  # a second test of ours there would bear the same name
+        edits.append((made[members_made[0]], _code([name.rpartition("::")[2] for name in members_made])))
+        groups[owner] = []
     text = source
     for place, inserted_code in sorted(edits, reverse=True):
-        text = text[:place] + inserted_code + text[place:]
+        text = text[:place] + inserted_code.encode() + text[place:]
     inserted = tuple(f"{owner}::{NAME}" if owner else NAME for owner in groups)
-    return text, inserted, tuple(one.name for one in chosen)
+    return text, inserted, (*(one.name for one in chosen), *made)
+
+
+def _code(calls: Sequence[str]) -> str:
+    return _CODE.replace("COUNT", str(len(calls) + 1)).replace("TESTS", ", ".join(calls))
 
 
 def names(source: bytes) -> tuple[str, ...]:
     """Qualified names of the tests in a file."""
     if b"test" not in source:
         return ()
-    return tuple(one.name for one in syntax.test_functions(Language.RUST, source))
+    plain = tuple(one.name for one in syntax.test_functions(Language.RUST, source))
+    return (*plain, *rust_tests.by_macros(source)) if b"macro_rules!" in source else plain
 
 
 def loop(chosen: Mapping[str, tuple[str, ...]], times: int) -> str:

@@ -51,8 +51,20 @@ def _all(files: Mapping[str, bytes], names: set[str], context: set[str]) -> Iter
             yield from ((path, name) for name in by_macros(source, names))
 
 
-def by_macros(source: bytes, names: set[str]) -> tuple[str, ...]:
-    """Tests that a macro of this file makes, when the macro or its call mentions one of the names.
+def module_end(source: bytes, test: str) -> int:
+    """Where the module of a test ends, before its brace; the end of the file for tests outside modules."""
+    owner = test.split("::")[:-1]
+    for node in walk(parse(Language.RUST, source).root_node):
+        name, body = node.child_by_field_name("name"), node.child_by_field_name("body")
+        if node.type != "mod_item" or name is None or body is None:
+            continue
+        if [*_modules(node), text(name)] == owner:
+            return body.end_byte - 1
+    return len(source)
+
+
+def by_macros(source: bytes, names: set[str] | None = None) -> tuple[str, ...]:
+    """Tests that a macro of this file makes, when the macro or its call mentions one of the names; all when None.
 
     The name of a test is what its macro is called with first, or what stands before a colon or arrow in every part of the call.
     """
@@ -77,8 +89,8 @@ def by_macros(source: bytes, names: set[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def _mentions(node: Node, names: set[str]) -> bool:
-    return not names.isdisjoint(re.findall(r"\w+", text(node)))
+def _mentions(node: Node, names: set[str] | None) -> bool:
+    return names is None or not names.isdisjoint(re.findall(r"\w+", text(node)))
 
 
 def _modules(node: Node) -> list[str]:
