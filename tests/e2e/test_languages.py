@@ -148,6 +148,7 @@ def test_what_is_applied_is_what_was_measured(make_fake: Make, tmp_path: Path, s
         else:
             (name,) = (name for name, f in files.patches(result).items() if f is function)
             assert f"`git apply {name}`" in threads[0]["body"]
+            assert "CR and LF" in threads[0]["body"]
         assert patched(fake, tmp_path / "out", result, function.path) == new
 
 

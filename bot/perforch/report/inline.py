@@ -54,16 +54,25 @@ def nearby(function: FunctionResult, result: Result, *, patch_name: str) -> str:
     lines = [f"<!-- perforch:finding id={fingerprint(function)} -->", _claim(function, result)]
     if function.explanation:
         lines.append(f"Why, in the model's words: {escape.prose(function.explanation)}")
-    span = f"lines {function.start_line} to {function.end_line} of the file"
-    where = f"It reaches beyond the lines of this diff ({span})"
-    lines.append(f"{where}, so it comes as a patch: {escape.code(f'git apply {patch_name}')}")
     patch = function.patch or ""
+    lines.append(
+        f"{_why_not(function, patch)}, so it comes as a patch: {escape.code(f'git apply {patch_name}')}"
+    )
     if len(patch) <= _DIFF_LIMIT:
         diff = escape.fence(escape.block(patch).rstrip("\n"), "diff")
         lines.append(blocks.section("the patch", diff))
     else:
         lines.append("The patch is too long to show here; it is in the artifact of the run.")
     return "\n\n".join(lines)
+
+
+def _why_not(function: FunctionResult, patch: str) -> str:
+    """Why the change is no suggestion, as far as the patch tells."""
+    if "\r\n" in patch:
+        return "The lines of this file end with CR and LF, which a suggestion need not keep"
+    if "\n\\ No newline" in patch:
+        return "It reaches the end of a file without a last newline, which a suggestion would add"
+    return f"It reaches beyond what this diff shows (lines {function.start_line} to {function.end_line} of the file)"
 
 
 def marker(head: str) -> str:
