@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from perforch import settings
+from perforch.commands.init import installed_from
 
 TOOLS = Path(sys.executable).parent
 PIN = "0123456789abcdef0123456789abcdef01234567"
@@ -134,3 +135,17 @@ def test_refusals(tmp_path: Path) -> None:
     (place / ".github").symlink_to(tmp_path / "elsewhere")
     assert init(place).returncode == 2
     assert not list((tmp_path / "elsewhere").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("record", "commit"),
+    [
+        (json.dumps({"url": "https://example.org/p", "vcs_info": {"vcs": "git", "commit_id": PIN}}), PIN),
+        (json.dumps({"url": "file:///p", "dir_info": {"editable": True}}), ""),
+        ("[]", ""),
+        ("not JSON", ""),
+        (None, ""),
+    ],
+)
+def test_the_commit_that_an_installer_wrote_down(record: str | None, commit: str) -> None:
+    assert installed_from(record) == commit

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
+from importlib import metadata
 from pathlib import Path
 
 import click
@@ -112,24 +114,14 @@ def _default_branch(repo: Path) -> str:
 
 
 def _pin(given: str | None) -> str:
-    """The commit of perforch that workflows are to call: as given, of the release, or of the checkout that runs.
+    """The commit of perforch that workflows are to call: as given, or the one that this copy was made from.
 
     Raises:
         UsageError: it is not 40 hexadecimal digits, or nothing says which one it is.
     """
     from perforch.errors import UsageError
 
-    found = given
-    if found is None:
-        source = COMMIT.parents[2]
-        found = (
-            COMMIT.read_text()
-            if COMMIT.is_file()
-            else _git(source, "rev-parse", "HEAD")
-            if (source / ".git").exists()
-            else ""
-        )
-    found = (found or "").strip()
+    found = (given or _commit()).strip()
     if not re.fullmatch(r"[0-9a-f]{40}", found):
         message = (
             f"{given!r} is not a full commit id"
@@ -138,6 +130,27 @@ def _pin(given: str | None) -> str:
         )
         raise UsageError(message, hint="Give the 40 hexadecimal digits of a release with --pin.")
     return found
+
+
+def _commit() -> str:
+    """What the release wrote down, else what the installer did, else the commit of the source tree; "" if nothing did."""
+    if COMMIT.is_file():
+        return COMMIT.read_text(encoding="utf-8")
+    source = COMMIT.parents[2]
+    if (source / ".git").exists():
+        return _git(source, "rev-parse", "HEAD") or ""
+    try:
+        return installed_from(metadata.distribution("perforch").read_text("direct_url.json"))
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+def installed_from(record: str | None) -> str:
+    """The commit in an installer's record of a direct address (PEP 610); "" if it was no repository."""
+    try:
+        return str(json.loads(record or "{}")["vcs_info"]["commit_id"])
+    except (ValueError, KeyError, TypeError):
+        return ""
 
 
 def _git(repo: Path, *arguments: str) -> str | None:
