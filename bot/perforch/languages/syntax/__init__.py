@@ -58,10 +58,9 @@ def definitions(language: Language, source: bytes) -> Parsed:
 
     Where the file does not parse, the functions beside the broken place are still found.
     """
-    shown = _understood(language, source)
+    shown, cut = _understood(language, source)
     found, declared = _find(language, shown, source)
     root = parse(language, shown).root_node
-    cut = _is_cut(language, source, shown)
     if not root.has_error and not cut:
         return Parsed(tuple(found), tuple(declared), has_errors=False)
     if cut:
@@ -92,11 +91,11 @@ def _find(language: Language, shown: bytes, source: bytes) -> tuple[list[Definit
 
 
 @functools.lru_cache(maxsize=4)
-def _understood(language: Language, source: bytes) -> bytes:
-    """The source, with what the grammar stumbles over blanked where that helps."""
+def _understood(language: Language, source: bytes) -> tuple[bytes, bool]:
+    """The source, with what the grammar stumbles over blanked where that helps, and whether functions are lost by that."""
     shown = without_macros(source) if language is Language.CPP else source
     if not parse(language, shown).root_node.has_error:
-        return shown
+        return shown, False
 
     def sound(candidate: bytes) -> frozenset[tuple[str, int]]:
         found = GRAMMARS[language].find(parse(language, candidate).root_node)
@@ -106,14 +105,7 @@ def _understood(language: Language, source: bytes) -> bytes:
 
     variants = [shown, without_any(source)] if language is Language.CPP else [shown]
     tried = [repair.mended(language, variant, sound, outline=source) for variant in dict.fromkeys(variants)]
-    return max(tried, key=lambda candidate: len(sound(candidate)))
-
-
-def _is_cut(language: Language, source: bytes, shown: bytes) -> bool:
-    """Was more taken out than macros?"""
-    if language is not Language.CPP:
-        return shown != source
-    return shown not in {source, without_macros(source), without_any(source)}
+    return max(tried, key=lambda candidate: len(sound(candidate[0])))
 
 
 def _place(definition: Definition) -> int:
@@ -170,7 +162,7 @@ def normalised_spans(
     language: Language, source: bytes, spans: Iterable[tuple[int, int]]
 ) -> tuple[bytes, ...]:
     """`normalised` of parts of one file, parsed once; a part is a span of bytes that holds whole nodes."""
-    shown, grammar = _understood(language, source), GRAMMARS[language]
+    (shown, _), grammar = _understood(language, source), GRAMMARS[language]
     root, whole = parse(language, shown).root_node, parse(language, source).root_node
     return tuple(
         # Where something was taken out of the part itself, it still counts.

@@ -60,16 +60,17 @@ Score = frozenset[tuple[str, int]]
 
 def mended(
     language: Language, source: bytes, sound: Callable[[bytes], Score], *, outline: bytes | None = None
-) -> bytes:
-    """The source with broken blocks blanked, or the source itself where that gains nothing.
+) -> tuple[bytes, bool]:
+    """The source with broken blocks blanked, and whether anything is lost by that; the source itself where nothing is gained.
 
     Args:
         sound: name and first byte of each function that is understood in a source.
         outline: the same lines with the indentation as written, where macros have been blanked.
     """
     if len(source) > MAX_BYTES:
-        return source
-    best, known = source, sound(source)
+        return source, False
+    original = best = source
+    known = sound(source)
     source = _CONFLICT.sub(lambda found: blank(found[0]), source)
     blocks = list(_broken(language, source, _lines(outline or source), 0))
     chosen: list[tuple[int, int]] = []
@@ -89,7 +90,8 @@ def mended(
         if found > known:
             best, known = candidate, found
             chosen = [block for block in chosen if block not in group]
-    return best
+    lost = any(not _eased(language, source[start:end]).strip() for start, end in chosen)
+    return best, lost or (best is not original and source != original)
 
 
 def _neighbours(source: bytes, blocks: list[tuple[int, int]]) -> list[list[tuple[int, int]]]:
