@@ -145,3 +145,36 @@ def test_publish_reacts_and_writes_the_job_summary(make_fake: Make, tmp_path: Pa
         perforch(fake, tmp_path, *arguments, "--result", str(file), "--sha256", "0" * 64)[0].returncode == 2
     )
     assert fake.reactions == [(55, "rocket"), (55, "confused")]
+
+
+def test_the_same_command_twice(make_fake: Make, tmp_path: Path) -> None:
+    """A job that is run again reacts no second time and says nothing."""
+    fake = make_fake()
+    for _ in range(2):
+        done, _ = perforch(fake, tmp_path, "gate", "--json", **comment(tmp_path, "/perforch optimize"))
+        assert json.loads(done.stdout)["run"] == "true"
+    assert fake.reactions == [(55, "eyes")]
+    assert not fake.comments
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        {"fork": True},
+        {"fork": True, "head_repo": False},
+        {"author": {"login": "dependabot[bot]", "id": 9, "type": "Bot"}},
+    ],
+)
+def test_a_read_only_token_leaves_the_result_in_the_job_summary(
+    make_fake: Make, tmp_path: Path, origin: dict[str, Any]
+) -> None:
+    """Forks and Dependabot: no failure, nothing posted, nothing lost."""
+    fake = make_fake(permissions={"pull_requests": "read", "issues": "read"}, **origin)
+    file = tmp_path / "result.json"
+    file.write_text(result(fake, proposal(fake, "src/a.py")).dump())
+    arguments = ("publish", "--result", str(file), "--pull-request", "7", "--head", fake.head, "--json")
+    done, _ = perforch(fake, tmp_path, *arguments)
+    assert done.returncode == 0, done.stderr
+    assert "job summary" in json.loads(done.stdout)["remarks"][0]
+    assert "can be made 2.00× faster" in (tmp_path / "summary.md").read_text()
+    assert not fake.comments + fake.reviews + fake.threads
