@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -322,3 +323,27 @@ def test_programs_that_were_started_before_leave_the_measuring_cpus() -> None:
                     assert not os.sched_getaffinity(pid) & set(opened.plan.measuring)
         assert os.sched_getaffinity(0) == mine
         os.kill(sleeper, signal.SIGKILL)
+
+
+def test_an_interrupted_measurement_leaves_nothing_behind_and_says_nothing_odd(tmp_path: Path) -> None:
+    mark, script = tmp_path / "pid", tmp_path / "program.py"
+    script.write_text(f"import os, time\nopen({str(mark)!r}, 'w').write(str(os.getpid()))\ntime.sleep(30)\n")
+    program = f"{sys.executable} -I -S {script}"
+    command = (
+        str(Path(sys.executable).with_name("perforch")),
+        "bench",
+        "--before",
+        program,
+        "--after",
+        program,
+    )
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as bench:
+        deadline = time.monotonic() + 60
+        while not (mark.exists() and mark.read_text()) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        started = int(mark.read_text())
+        bench.send_signal(signal.SIGINT)
+        _, words = bench.communicate(timeout=60)  # the starter holds standard error too: this waits for it
+    assert "Traceback" not in words
+    assert "interrupted" in words
+    assert not Path(f"/proc/{started}").exists()
