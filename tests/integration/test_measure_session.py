@@ -347,3 +347,20 @@ def test_an_interrupted_measurement_leaves_nothing_behind_and_says_nothing_odd(t
     assert "Traceback" not in words
     assert "interrupted" in words
     assert not Path(f"/proc/{started}").exists()
+
+
+def test_a_run_that_is_taken_again_is_prepared_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A launch can be started once, so every try has one of its own."""
+    monkeypatch.setattr("perforch.measure.session._AGREEMENT_NS", -(10**12))  # they never agree
+    sandbox = open_sandbox("required")
+    made = []
+
+    def prepare() -> Launch:
+        made.append(sandbox.launch(Command(("/bin/true",), cwd="/tmp")))
+        return made[-1]
+
+    with Session() as session:
+        assert session.source == "perf", session.reason
+        failure = session.time(prepare(), again=prepare).sample.failure
+    assert failure == "perf counted more CPU time than wait4 saw"
+    assert len(made) == 3

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -149,7 +150,8 @@ class _Run:
     def _pair(self, before_first: bool, seed: int, *, capture: bool = False) -> Pair:
         samples = {}
         for side in ("before", "after") if before_first else ("after", "before"):
-            timed = self.session.time(self.sides[side].launch(seed), capture=capture)
+            prepare = partial(self.sides[side].launch, seed)
+            timed = self.session.time(prepare(), capture=capture, again=prepare)
             if timed.sample.failure or timed.sample.task_clock_ms <= 0:
                 detail = timed.stderr.strip().splitlines()[-1:] if capture else []
                 words = f": {detail[0][:200]}" if detail else ""

@@ -8,6 +8,7 @@ import os
 import sys
 import time
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import cache_from_source
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -320,7 +321,8 @@ def resolution(
             _, seed = next(tosses)
             clocks = []
             for _side in range(2):
-                timed = session.time(launcher.launch(seed), capture=number < 0)
+                prepare = partial(launcher.launch, seed)
+                timed = session.time(prepare(), capture=number < 0, again=prepare)
                 if timed.sample.failure or timed.sample.task_clock_ms <= 0:
                     message = f"the workload failed: {timed.sample.failure or 'it took no measurable time'}"
                     raise UsageError(message, hint="Run it by hand first.")
