@@ -294,7 +294,9 @@ def outside(home: Path) -> dict[str, str]:
     tools = {
         name: os.environ[name] for name in ("PYENV_ROOT", "RUSTUP_HOME", "CARGO_HOME") if name in os.environ
     }
-    return {"PATH": os.environ["PATH"], "HOME": str(home), "GIT_CONFIG_NOSYSTEM": "1", **tools}
+    # Our own interpreter first: `cache` holds packages for no other.
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    return {"PATH": path, "HOME": str(home), "GIT_CONFIG_NOSYSTEM": "1", **tools}
 
 
 def commit_workflows(fake: Fake, files: Mapping[str, str] | None = None) -> None:
