@@ -46,6 +46,8 @@ need maven mvn
 need golang-go go
 # GoogleTest is a library: repositories and the tests build against it.
 [ -e /usr/include/gtest/gtest.h ] || missing+=(libgtest-dev)
+[ -e /usr/include/doctest/doctest.h ] || missing+=(doctest-dev)
+[ -e /usr/include/catch2 ] || missing+=(catch2)
 need cargo cargo
 need rustc rustc
 # uv needs an interpreter with venv and ensurepip; Debian ships them apart.

@@ -236,6 +236,7 @@ def test_make_with_arguments_input_and_expected_output(sandbox: Sandbox, tmp_pat
     assert timed is not None
     assert timed.repeat > 1
     assert sandbox.run(timed.command).ok
+    assert "in one process" not in timed.description
     # Only the comparison with the expected output sees this one.
     wrong = planted(tmp_path / "wrong", "return v.size();", MIXED_FILES)
     report = runner.test(wrong)
@@ -289,6 +290,11 @@ def test_a_main_that_cannot_be_called_twice_is_repeated_by_processes(
     assert timed is not None
     assert timed.repeat > 1
     assert sandbox.run(timed.command).ok
+    left = planted(tmp_path / "left", "std::exit(0);", {"tests/repeats_test.cpp": once})
+    runner = found(sandbox, head)
+    again = runner.timed(head, ["tests/repeats_test.cpp"], min_ms=20)
+    assert again is not None
+    assert runner.timed(left, ["tests/repeats_test.cpp"], repeat=again.repeat) is None
 
 
 def test_cases_of_googletest(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -446,3 +452,45 @@ def test_candidates_that_leave_early_are_not_believed(sandbox: Sandbox, tmp_path
         (candidate.source / "src/repeats.cpp").write_text(lines.replace("BODY", body))
         assert test not in runner.test(candidate).passed
         assert runner.timed(candidate, [test], repeat=timed.repeat) is None
+
+
+DOCTEST = """#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include <doctest/doctest.h>
+#include "repeats.hpp"
+TEST_SUITE("all") {
+TEST_CASE("small, with comma [x]") { CHECK(stock::repeats({1, 2, 1}) == 1); }
+TEST_CASE("large") {
+    std::vector<int> v;
+    for (int i = 0; i < 3000; ++i) v.push_back(i * 7919 % 10007);
+    SUBCASE("all different") { CHECK(stock::repeats(v) == 0); }
+}
+}
+TEST_CASE("other") { CHECK(true); }
+"""
+CATCH = (
+    DOCTEST.replace("DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN", "CATCH_CONFIG_MAIN")
+    .replace("doctest/doctest.h", "catch2/catch.hpp")
+    .replace('TEST_SUITE("all") {', 'SCENARIO("given nothing") { CHECK(stock::repeats({}) == 0); }')
+    .replace("}\n}\nTEST", "}\nTEST")
+    .replace("SUBCASE", "SECTION")
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "more"), [(DOCTEST, ()), (CATCH, ("Scenario: given nothing",))], ids=["doctest", "catch2"]
+)
+def test_cases_of_other_frameworks(
+    sandbox: Sandbox, tmp_path: Path, text: str, more: tuple[str, ...]
+) -> None:
+    files = {"tests/repeats_test.cpp": text}
+    head = planted(tmp_path / "head", SLOW, files)
+    runner = found(sandbox, head)
+    named = {"small, with comma [x]", "large", *more}
+    assert runner.test(head).passed == {*named, "other"}
+    assert set(runner.tests_naming(head, function())) == named
+    timed = runner.timed(head, sorted(named), min_ms=20)
+    assert timed is not None
+    assert timed.repeat > 1
+    left = planted(tmp_path / "left", "std::exit(0);", files)
+    assert runner.test(left).outcomes["large"] == "failed"
+    assert runner.timed(left, sorted(named), repeat=timed.repeat) is None

@@ -94,7 +94,7 @@ class CppRunner:
             for path, text in builds.sources(tree, self._project.root, cpp_project.SUFFIXES).items()
             if any(word in text for word in _TESTING)
         }
-        found = self._naming(build, files, {simple}, owner)
+        found = self._naming(build, files, {simple}, owner) or cpp_project.spelled(build, files, simple)
         if not found:
             others = callers(Language.CPP, builds.read(tree.source, function.path), simple)
             found = self._naming(build, files, set(others), owner) if others else ()
@@ -232,7 +232,7 @@ class CppRunner:
             if self._sandbox.run(again).ok:
                 with self._lock:
                     self._loops[key] = loop
-                return TimedCommand(command, count, self._description(tests, count))
+                return TimedCommand(command, count, self._description(tests, count, loop))
         return None
 
     def _count(self, build: Build, tests: Sequence[str], loop: bool, min_ms: float) -> int | None:
@@ -315,12 +315,13 @@ class CppRunner:
             start = (
                 f"env {own} "
                 if program.may_exit
-                else f"{cpp_command.preloaded(mark, 1 if loop else times, cold=cold)} {own} "
+                else f"{cpp_command.preloaded(mark, times, cold=cold, apart=loop)} {own} "
             )
-            call = f"(cd {shlex.quote(program.cwd)} && exec {start}{words}) {builds.AWAY} || exit $?"
-            lines.append(f"i=0; while [ $i -lt {times} ]; do {call}; i=$((i+1)); done" if loop else call)
-            if not program.may_exit:
-                ends += times if loop else 1
+            call = f"(cd {shlex.quote(program.cwd)} && exec {start}{words}) >/dev/null 2>&1 || exit $?"
+            if program.may_exit:
+                call = f"i=0; while [ $i -lt {times} ]; do {call}; i=$((i+1)); done"
+            lines.append(call)
+            ends += not program.may_exit
         if ends:
             lines += [
                 "n=0",
@@ -331,9 +332,9 @@ class CppRunner:
             lines.append(f"cat {cpp_command.END}")
         return self._command(build, None, "\n".join(lines), {})
 
-    def _description(self, tests: Sequence[str], count: int) -> str:
+    def _description(self, tests: Sequence[str], count: int, loop: bool) -> str:
         shown = " ".join(tests[:5]) + (" ..." if len(tests) > 5 else "")
-        times = f"  # {count} times in one process" if count > 1 else ""
+        times = f"  # {count} times{'' if loop else ' in one process'}" if count > 1 else ""
         where = f"cd {self._project.root} && " if self._project.root else ""
         if self._project.kind == "cmake":
             pattern = "|".join(re.escape(test) for test in tests[:5])

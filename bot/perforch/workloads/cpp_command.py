@@ -16,9 +16,13 @@ if TYPE_CHECKING:
 END = "/tmp/perforch-end"  # inside the sandbox
 
 
-def preloaded(mark: str, times: int, *, cold: bool = False) -> str:
-    """The library is named by `env`, so that neither the shell nor the sandbox's own programs load it."""
-    more = " PERFORCH_COLD=1" if cold else ""
+def preloaded(mark: str, times: int, *, cold: bool = False, apart: bool = False) -> str:
+    """The library is named by `env`, so that neither the shell nor the sandbox's own programs load it.
+
+    Args:
+        apart: every call of main is in a forked process.
+    """
+    more = (" PERFORCH_COLD=1" if cold else "") + (" PERFORCH_APART=1" if apart else "")
     return (
         f"env LD_PRELOAD={builds.HARNESS}/repeat.so ASAN_OPTIONS=verify_asan_link_order=0 PERFORCH_MARK={mark} "
         f"PERFORCH_END={END} PERFORCH_REPEAT={times}{more}"
@@ -44,7 +48,8 @@ def selection(program: Program, chosen: Sequence[str]) -> tuple[str, ...]:
 
 
 def bare(case: str) -> str:
-    """`Suite.Case` of a parametrised or typed case."""
+    """`Suite.Case` of a parametrised or typed case; the words of a scenario."""
+    case = case.removeprefix("Scenario: ")
     found = re.fullmatch(r"(?:[^/.]+/)?([^/.]+)(?:/[^/.]+)?\.([^/]+)(?:/.*)?", case)
     return f"{found[1]}.{found[2]}" if found else case
 

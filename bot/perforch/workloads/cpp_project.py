@@ -25,6 +25,10 @@ HEADERS = (".h", ".hpp", ".hh", ".hxx", ".ipp", ".tpp")
 MAKEFILES = ("GNUmakefile", "makefile", "Makefile")
 _INCLUDE = re.compile(rb'^\s*#\s*include\s*"([^"]+)"', re.MULTILINE)
 _MAIN = re.compile(rb"\b(?:int|auto)\s+main\s*\(")
+_CASE = re.compile(
+    rb'\b(?:TEST_CASE|SCENARIO|TEMPLATE_TEST_CASE)\w*\s*\(\s*(?:\w+\s*,\s*)?"((?:[^"\\\n]|\\.)*)"'
+    rb"|\b(?:TYPED_)?TEST(?:_[FP])?\s*\(\s*(\w+)\s*,\s*(\w+)\s*\)"
+)
 _FRAMEWORK_MAIN = re.compile(
     rb"CATCH_CONFIG_MAIN|DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN|#\s*include\s*[<\"](?:gtest/gtest|gmock/gmock|catch2?/)"
 )
@@ -218,6 +222,20 @@ def linked(tree: Tree, project: Project, test: str) -> list[str]:
                 data += b"\n" + body
         todo += [PurePosixPath(one.decode("utf-8", "replace")).name for one in _INCLUDE.findall(data)]
     return wanted
+
+
+def spelled(build: Build, files: Mapping[str, bytes], name: str) -> tuple[str, ...]:
+    """Cases of the programs that name the function, read without a parser: those inside a macro of their own are no functions to one."""
+    word = re.compile(rb"\b" + re.escape(name.encode()) + rb"\b")
+    wanted = set()
+    for text in files.values():
+        found = list(_CASE.finditer(text))
+        for index, case in enumerate(found):
+            end = found[index + 1].start() if index + 1 < len(found) else len(text)
+            if word.search(text, case.end(), end):
+                named = case[1] if case[1] is not None else case[2] + b"." + case[3]
+                wanted.add(named.decode("utf-8", "replace"))
+    return tuple(one for program in build.programs for one in program.cases if one in wanted)
 
 
 def framework_of(program: bytes) -> Framework:
