@@ -125,45 +125,51 @@ def reproduce(function: FunctionResult, result: Result) -> str:
 
 
 def _rejected(result: Result) -> str:
-    rows = []
-    for function in result.functions:
-        for attempt in function.attempts:
-            if attempt.outcome is not Outcome.ACCEPTED:
-                cells = [
-                    escape.code(function.name, 60),
-                    attempt.stage.value,
-                    escape.code(attempt.model, 60),
-                    words.OUTCOMES[attempt.outcome],
-                    escape.prose(attempt.detail, _DETAIL),
-                ]
-                rows.append("| " + " | ".join(cells) + " |")
-    if not rows:
+    tried = [
+        (function, attempt)
+        for function in result.functions
+        for attempt in function.attempts
+        if attempt.outcome is not Outcome.ACCEPTED
+    ]
+    if not tried:
         return ""
-    table = "\n".join(
-        ["| Function | Stage | Model | Outcome | Detail |", "|---|---|---|---|---|", *rows[:_ATTEMPTS]]
-    )
-    more = len(rows) - _ATTEMPTS
+    rows = [
+        "| "
+        + " | ".join(
+            [
+                escape.code(function.name, 60),
+                attempt.stage.value,
+                escape.code(attempt.model, 60),
+                words.OUTCOMES[attempt.outcome],
+                escape.prose(attempt.detail, _DETAIL),
+            ]
+        )
+        + " |"
+        for function, attempt in tried[:_ATTEMPTS]
+    ]
+    table = "\n".join(["| Function | Stage | Model | Outcome | Detail |", "|---|---|---|---|---|", *rows])
+    more = len(tried) - _ATTEMPTS
     if more > 0:
         table += f"\n\n*{numbers.count(more, 'more attempt')} in the full report.*"
-    return section(f"Tried and rejected ({len(rows)})", table)
+    return section(f"Tried and rejected ({len(tried)})", table)
 
 
 def _unproven(result: Result) -> str:
-    lines = [
-        f"- {escape.code(f.name, 60)}: {words.VERDICTS[f.verdict][1]}. {escape.prose(f.reason, _DETAIL)}"
+    left = [
+        (f.name, words.VERDICTS[f.verdict][1], f.reason)
         for f in result.functions
         if f.verdict not in words.PROVEN and f.reason
     ]
-    lines += [
-        f"- {escape.code(s.name or s.path, 60)}: skipped. {escape.prose(s.reason, _DETAIL)}"
-        for s in result.skipped
-    ]
-    if not lines:
+    left += [(s.name or s.path, "skipped", s.reason) for s in result.skipped]
+    if not left:
         return ""
-    shown = lines[:_ATTEMPTS]
-    if len(lines) > len(shown):
-        shown.append(f"- {len(lines) - len(shown)} more in the full report")
-    return section(f"Left alone, and why ({len(lines)})", "\n".join(shown))
+    shown = [
+        f"- {escape.code(name, 60)}: {what}. {escape.prose(reason, _DETAIL)}"
+        for name, what, reason in left[:_ATTEMPTS]
+    ]
+    if len(left) > len(shown):
+        shown.append(f"- {len(left) - len(shown)} more in the full report")
+    return section(f"Left alone, and why ({len(left)})", "\n".join(shown))
 
 
 def _environment(result: Result) -> str:

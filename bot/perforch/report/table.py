@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from perforch.report import escape, numbers, words
-from perforch.result import Metric
+from perforch.result import FunctionResult, Metric
 
 if TYPE_CHECKING:
     from perforch.report.links import Links
-    from perforch.result import FunctionResult, Measurement, Regression, Result
+    from perforch.result import Measurement, Regression, Result
 
 # The change stands next to the name: on a telephone the rest is reached by scrolling.
 _HEAD = "| Function | {what} | Before | After | Memory | Noise | Checks |\n|---|--:|--:|--:|--:|--:|---|"
@@ -20,13 +20,18 @@ def table(result: Result, links: Links, rows: int = ROWS) -> str:
     """Regressions (base against head), then proposals, then the rest; "" if there is nothing to list."""
     proposals = words.proven(result)
     rest = [function for function in result.functions if function.verdict not in words.PROVEN]
-    lines = [_regression_row(regression, result, links) for regression in result.regressions]
-    lines += [_function_row(function, result, links) for function in [*proposals, *rest]]
-    if not lines:
+    items: list[FunctionResult | Regression] = [*result.regressions, *proposals, *rest]
+    if not items:
         return ""
+    lines = [
+        _function_row(item, result, links)
+        if isinstance(item, FunctionResult)
+        else _regression_row(item, result, links)
+        for item in items[:rows]
+    ]
     what = words.METRICS[result.metric]
-    text = "\n".join([_HEAD.format(what=_stiff(what[0].upper() + what[1:])), *lines[:rows]])
-    more = len(lines) - rows
+    text = "\n".join([_HEAD.format(what=_stiff(what[0].upper() + what[1:])), *lines])
+    more = len(items) - rows
     return f"{text}\n\n*{numbers.count(more, 'more row')} in the full report.*" if more > 0 else text
 
 
