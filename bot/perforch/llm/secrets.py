@@ -50,7 +50,7 @@ _NAMED = re.compile(
 _WORDS = re.compile(r"[A-Za-z]+(?:[_./:-][A-Za-z]+)*")  # an identifier, a path: no value that was drawn
 _CLASS = re.compile(r"\[[^\]]{0,50}\w-\w")  # a regular expression
 _QUOTED = re.compile(r"""["'`]([A-Za-z0-9+/_=-]{32,200})["'`]""")
-_NAMED_BITS, _HEX_BITS, _DRAWN_BITS = 3.0, 2.7, 4.5  # a character; English and identifiers stay below
+_NAMED_BITS, _HEX_BITS, _DRAWN_BITS = 3.0, 2.7, 4.2  # a character; English and identifiers stay below
 _HEX = re.compile(r"[0-9a-f]+|[0-9A-F]+")
 
 
