@@ -604,3 +604,48 @@ def test_attributes_have_the_last_word(tmp_path: Path) -> None:
     assert said.skipped == [
         ("lib/a.py", "", "vendored code"), ("made/a.py", "", "generated code"), ("vendor/theirs/a.py", "", "vendored code"),
     ]  # fmt: skip
+
+
+def test_broken_index_and_missing_work_tree(tmp_path: Path) -> None:
+    repository = changed(tmp_path)
+    (repository.path / "a.py").unlink()
+    said = functions(repository)
+    sound(said)
+    assert "uncommitted changes" in said.err
+    (repository.path / ".git/index").write_bytes(b"DIRC no index")
+    sound(functions(repository))
+    (repository.path / ".git/index").unlink()
+    sound(functions(repository))
+
+
+def test_repository_of_somebody_else(tmp_path: Path) -> None:
+    """Checkouts in containers often belong to another user; nothing of them is executed, so nothing is refused."""
+    repository = changed(tmp_path)
+    if os.getuid() == 0:
+        for place in (repository.path, *repository.path.rglob("*")):
+            os.chown(place, 12345, 12345)
+    sound(functions(repository))
+
+
+def test_other_hash(tmp_path: Path) -> None:
+    path = tmp_path / "repository"
+    subprocess.run(
+        ["git", "init", "--quiet", "--initial-branch=main", "--object-format=sha256", path], check=True
+    )
+    for number, text in enumerate((ONE, TWO)):
+        (path / "a.py").write_text(text)
+        identity = ("-c", "user.name=T", "-c", "user.email=t@example.com")
+        subprocess.run(["git", "add", "a.py"], cwd=path, check=True)
+        subprocess.run(["git", *identity, "commit", "--quiet", f"--message={number}"], cwd=path, check=True)
+    sound(functions(path, base="main~1"))
+
+
+def test_corrupt_objects(tmp_path: Path) -> None:
+    repository = changed(tmp_path)
+    blob = repository.git("rev-parse", "change:a.py")
+    place = repository.path / ".git/objects" / blob[:2] / blob[2:]
+    place.chmod(0o644)
+    place.write_bytes(b"no object")
+    said = functions(repository)
+    assert (said.code, said.out) == (2, "")
+    assert "git fsck" in said.err or "not in this clone" in said.err

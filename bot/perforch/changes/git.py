@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import re
 import shutil
 import tempfile
@@ -160,7 +161,9 @@ class Git:
     def is_dirty(self) -> bool:
         """Do tracked files differ from HEAD? Submodules are not looked into."""
         arguments = ("--porcelain", "--untracked-files=no", "--ignore-submodules=all", "--no-renames")
-        return bool(self._run.call("status", *arguments).strip())
+        folder = self._run.call("rev-parse", "--absolute-git-dir").removesuffix(b"\n")
+        index = {"GIT_INDEX_FILE": f"{os.fsdecode(folder)}/index"}
+        return bool(self._run.call("status", *arguments, extra=index).strip())
 
     def remote_slug(self) -> str:
         """`owner/name` of origin, "" when there is none."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -31,14 +32,16 @@ def begin(repo: Path, base: str | None, head: str, config: Path | None) -> Compa
     """
     from perforch.changes.git import Git
     from perforch.commands.terminal import stderr
+    from perforch.errors import RepositoryError
 
     git = Git.open(repo)
     start = base if base is not None else git.default_branch()
     base_sha, head_sha = git.resolve(start), git.resolve(head)
     git.merge_base(start, head)  # fails here, where the names are known
     settings = read_settings(git, base_sha, config)
-    if head_sha == git.checked_out() and git.is_dirty():
-        stderr().print(f"note: uncommitted changes in {git.root} are not looked at")
+    with suppress(RepositoryError):  # a broken index or work tree is no hindrance to comparing commits
+        if head_sha == git.checked_out() and git.is_dirty():
+            stderr().print(f"note: uncommitted changes in {git.root} are not looked at")
     return Comparison(git, base_sha, head_sha, settings)
 
 
