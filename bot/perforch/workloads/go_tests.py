@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from perforch.result import Language
 from perforch.workloads import builds, go_project
-from perforch.workloads.naming import callers, is_generic, naming
+from perforch.workloads.naming import callers, far_callers, is_generic, naming
 
 if TYPE_CHECKING:
     from perforch.changes.function import Function
@@ -35,6 +35,10 @@ def named(tree: Tree, module: Module, function: Function) -> tuple[str, ...]:
         found += naming(Language.GO, near, set(others), shared=near) if others else ()
         checked = [one for one in found if go_project.is_checked(one.definition, files[one.path])]
     if not checked:
+        others = far_callers(Language.GO, _package(tree, home), simple)
+        found += naming(Language.GO, near, set(others), shared=near) if others else ()
+        checked = [one for one in found if go_project.is_checked(one.definition, files[one.path])]
+    if not checked:
         return ()
     measured = [one for one in found if go_project.is_benchmark(one.definition.simple_name)]
     ids = [
@@ -43,3 +47,10 @@ def named(tree: Tree, module: Module, function: Function) -> tuple[str, ...]:
         if one.definition.simple_name != "TestMain"
     ]
     return tuple(dict.fromkeys(ids))
+
+
+def _package(tree: Tree, folder: str) -> dict[str, bytes]:
+    """The package's files without its tests."""
+    place = tree.source / folder
+    names = [one.name for one in sorted(place.glob("*.go")) if not one.name.endswith("_test.go")]
+    return {name: builds.read(tree.source, folder, name) for name in names}

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from perforch.languages.syntax import Definition
     from perforch.result import Language
 
+MOST_CALLERS = 50  # a function that so many lead to is named by everything
 MAX_FILE = 2 * 1024**2  # bytes; a larger test file is data
 GENERIC = frozenset(
     [
@@ -227,6 +228,36 @@ def callers(language: Language, source: bytes, name: str) -> frozenset[str]:
     for _ in range(3):
         wanted = found | {name}
         found |= {caller for caller, called in uses if called & wanted and caller != name}
+    return frozenset(found)
+
+
+def far_callers(language: Language, sources: Mapping[str, bytes], name: str) -> frozenset[str]:
+    """Simple names of the functions in these files that lead to `name`, at most three calls away.
+
+    Names that say too little are not followed: across files nothing tells what they call.
+
+    Args:
+        sources: files where a call of that name means this function, by path.
+    """
+    if is_generic(name):
+        return frozenset()
+    found: set[str] = set()
+    wanted = {name}
+    for _ in range(3):
+        new: set[str] = set()
+        for source in sources.values():
+            if len(source) > MAX_FILE or not any(one.encode() in source for one in wanted):
+                continue
+            for one in syntax.definitions(language, source).definitions:
+                caller = one.simple_name
+                if one.is_test or caller in found or caller == name or is_generic(caller):
+                    continue
+                if wanted & syntax.calls(language, source[one.start_byte : one.end_byte]):
+                    new.add(caller)
+        wanted = new
+        found |= new
+        if not new or len(found) > MOST_CALLERS:
+            break
     return frozenset(found)
 
 

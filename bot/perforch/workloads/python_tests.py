@@ -9,9 +9,10 @@ from perforch.languages import syntax
 from perforch.result import Language
 from perforch.sandbox import reader
 from perforch.workloads import trees
-from perforch.workloads.naming import callers, is_generic, naming, stem
+from perforch.workloads.naming import callers, far_callers, is_generic, naming, stem
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from perforch.changes.function import Function
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
 
 
 def named(tree: Tree, root: str, function: Function) -> tuple[str, ...]:
-    """Node ids (without parameters) of the tests that name the function, or else a caller of it in its file."""
+    """Node ids (without parameters) of the tests that name the function, or else a caller of it in its file,
+    or else one in files that use its module.
+    """
     files = test_files(tree, root)
     shared = {path: source for path, source in files.items() if PurePosixPath(path).name == "conftest.py"}
     owner = function.name.rpartition(".")[0].rpartition(".")[2]
@@ -27,20 +30,32 @@ def named(tree: Tree, root: str, function: Function) -> tuple[str, ...]:
     simple = function.simple_name
     if owner and simple.startswith("__") and simple.endswith("__"):
         simple, owner = owner, ""
-    names: set[str] = {simple}
-    for attempt in range(2):
-        context = {owner or module, module} if any(is_generic(name) for name in names) else set()
+    for names, near in _wanted(tree, root, function, simple):
+        context = {owner or module, module} if near and any(is_generic(name) for name in names) else set()
         fitting = {
-            path: source for path, source in files.items() if owner or _means(source, names, function.path)
+            path: source
+            for path, source in files.items()
+            if owner or not near or _means(source, names, function.path)
         }
-        found = naming(Language.PYTHON, fitting, names, context=context, shared=shared)
-        if found or attempt:
-            break
-        source = read(tree.source / function.path)
-        names = set(callers(Language.PYTHON, source, function.simple_name))
-        if not names:
-            break
-    return tuple(dict.fromkeys(_identifier(one.path, one.definition.name) for one in found))
+        found = naming(Language.PYTHON, fitting, names, context=context, shared=shared) if names else ()
+        if found:
+            return tuple(dict.fromkeys(_identifier(one.path, one.definition.name) for one in found))
+    return ()
+
+
+def _wanted(tree: Tree, root: str, function: Function, simple: str) -> Iterator[tuple[set[str], bool]]:
+    """What tests may name, best first, and whether it stands in the function's own file."""
+    yield {simple}, True
+    yield set(callers(Language.PYTHON, read(tree.source / function.path), function.simple_name)), True
+    base, module = tree.source / root, stem(function.path).encode()
+    users = {
+        path.relative_to(base).as_posix(): source
+        for path in trees.files(base)
+        if path.suffix == ".py"
+        and not syntax.is_test_path(path.relative_to(base).as_posix())
+        and module in (source := read(path))
+    }
+    yield set(far_callers(Language.PYTHON, users, function.simple_name)), False
 
 
 def ours(tree: Tree, root: str, name: str) -> bool:

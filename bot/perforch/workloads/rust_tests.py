@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from perforch.languages.syntax.tree import parse, text, walk
 from perforch.result import Language
 from perforch.workloads import builds
-from perforch.workloads.naming import callers, is_generic, naming
+from perforch.workloads.naming import callers, far_callers, is_generic, naming
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -39,6 +39,15 @@ def named(tree: Tree, project: Project, function: Function) -> Iterator[tuple[st
     found = list(_all(files, {simple}, context))
     if not found:
         others = callers(Language.RUST, builds.read(tree.source, function.path), simple)
+        found = list(_all(files, set(others), set())) if others else []
+    if not found:
+        home = stem.encode() if stem not in {"lib", "main", "mod"} else simple.encode()
+        around = {
+            path: source
+            for path, source in builds.sources(tree, project.root, (".rs",)).items()
+            if home in source and not path.startswith(f"{project.root}/tests/".lstrip("/"))
+        }
+        others = far_callers(Language.RUST, around, simple)
         found = list(_all(files, set(others), set())) if others else []
     yield from found
 
