@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -109,3 +112,23 @@ def test_java_candidates_run_in_their_own_jvm() -> None:
     test = "public class Main { public static void main(String[] a) { if (new S().f() != 1) throw new AssertionError(); } }"
     found = check(Language.JAVA, codes, test, isolated=True)
     assert found == {"good": "passed", "wrong": "failed", "broken": "compile", "early": "failed"}
+
+
+def test_an_interpreter_that_does_not_start_fails_nobody(tmp_path: Path) -> None:
+    """A broken python3 on PATH is an error of the machine, not 164 failures of a model."""
+    if not DATA.is_dir():
+        pytest.skip(f"HumanEvalPack is not at {DATA}")
+    broken = tmp_path / "bin"
+    broken.mkdir()
+    (broken / "python3").write_text("#!/bin/sh\necho this shim is broken >&2\nexit 3\n")
+    (broken / "python3").chmod(0o755)
+    command = [sys.executable, "-m", "perforch", "validate", "--suite", "humanevalpack", "--data", str(DATA)]
+    done = subprocess.run(
+        [*command, "--language", "python", "--limit", "2"],
+        env={**os.environ, "PATH": f"{broken}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2, done.stderr
+    assert "python3 does not run in the sandbox" in done.stderr

@@ -33,6 +33,7 @@ HARNESS = Path(__file__).resolve().parent / "harness"
 CPU_SECONDS = 2  # the slowest canonical solution takes 0.15 s; a hang should not cost more than this
 WALL_SECONDS = 20
 MEMORY = 1 << 30  # address space of a task; some broken solutions eat gigabytes
+_DRIVER = ("python3", "-I", "-S", "/harness/driver.py")
 _BUILD_LIMITS = {"wall": 300, "cpu": 0, "memory": 0}
 _LIMITS = Limits(
     wall_seconds=1800,
@@ -73,6 +74,7 @@ class Checker:
         self._isolated = isolated
         self._cache = cache or default_cache()
         self._cache.mkdir(parents=True, exist_ok=True)
+        self._driver_works = False
 
     def check(self, programs: Sequence[Program]) -> Mapping[str, Checked]:
         """What the tests said, by the program's key.
@@ -219,7 +221,7 @@ class Checker:
         limits = {"wall": WALL_SECONDS, "cpu": CPU_SECONDS, "memory": MEMORY}
         document = {"jobs": self._jobs, "build_limits": _BUILD_LIMITS, "task_limits": limits, **plan}
         completed = self._sandboxed(
-            ("python3", "-I", "-S", "/harness/driver.py"),
+            _DRIVER,
             work,
             building=building,
             stdin=json.dumps(document).encode(),
@@ -230,7 +232,38 @@ class Checker:
                 found.append(json.loads(line))
             except ValueError:
                 continue
+        if not found and (plan.get("builds") or plan.get("tasks")):
+            self._prove_driver()
         return found
+
+    def _prove_driver(self) -> None:
+        """Nothing was reported: the programs' fault only where the driver works without them.
+
+        Raises:
+            ToolMissingError: it does not.
+        """
+        if self._driver_works:
+            return
+        limits = {"wall": 5, "cpu": 0, "memory": 0}
+        trial = {
+            "jobs": 1,
+            "build_limits": limits,
+            "task_limits": limits,
+            "builds": [{"id": "trial", "argv": ["true"]}],
+        }
+        command = Command(
+            argv=_DRIVER,
+            cwd="/",
+            mounts=(Mount(HARNESS, "/harness"),),
+            limits=_LIMITS,
+            stdin=json.dumps(trial).encode(),
+        )
+        completed = self._sandbox.run(command)
+        if b'"trial"' not in completed.stdout:
+            words = completed.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
+            message = f"python3 does not run in the sandbox, so no program can be checked: {words or completed.returncode}"
+            raise ToolMissingError(message, hint="Which python3 is the first on PATH, and does it start?")
+        self._driver_works = True
 
     def _sandboxed(self, argv: tuple[str, ...], work: Path, *, building: bool, stdin: bytes = b"") -> bytes:
         mounts = [
