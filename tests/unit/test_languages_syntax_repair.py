@@ -206,6 +206,21 @@ def test_good_code_that_the_grammar_does_not_know(statement: str) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "statement", ["return a, *(b for b in a)", "x = 1, *(a or [])", "yield a, *(b for b in a if b)"]
+)
+def test_good_python_that_the_grammar_does_not_know(statement: str) -> None:
+    source = f"def f(a):\n    {statement}\n\ndef g(a): return a *(1)\n".encode()
+    found = syntax.definitions(Language.PYTHON, source)
+    assert [(one.name, one.has_error) for one in found.definitions] == [("f", False), ("g", False)]
+    assert not found.has_errors
+    span = (0, source.index(b"def g"))
+    changed = source.replace(b"*(", b" (", 1)
+    assert syntax.normalised_spans(Language.PYTHON, source, [span]) != syntax.normalised_spans(
+        Language.PYTHON, changed, [span]
+    )
+
+
 def test_bad_code_is_no_gap() -> None:
     for statement in ("return a + ;", "return (a;", "int = 3;", "if (a { }"):
         source = (

@@ -103,7 +103,11 @@ def _understood(language: Language, source: bytes) -> tuple[bytes, bool]:
             (f"{one.owner}.{one.simple_name}", one.first.start_byte) for one in found if not one.has_error
         )
 
-    variants = [shown, without_any(source)] if language is Language.CPP else [shown]
+    variants = [shown]
+    if language is Language.CPP:
+        variants.append(without_any(source))
+    elif language is Language.PYTHON:
+        variants.append(repair.without_stars(source))
     tried = [repair.mended(language, variant, sound, outline=source) for variant in dict.fromkeys(variants)]
     return max(tried, key=lambda candidate: len(sound(candidate[0])))
 
