@@ -317,7 +317,7 @@ class CppRunner:
                 if program.may_exit
                 else f"{cpp_command.preloaded(mark, times, cold=cold, apart=loop)} {own} "
             )
-            call = f"(cd {shlex.quote(program.cwd)} && exec {start}{words}) >/dev/null 2>&1 || exit $?"
+            call = f"(cd {shlex.quote(program.cwd)} && exec {start}{words}) {builds.AWAY} || exit $?"
             if program.may_exit:
                 call = f"i=0; while [ $i -lt {times} ]; do {call}; i=$((i+1)); done"
             lines.append(call)
