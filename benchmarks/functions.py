@@ -1,6 +1,6 @@
 """Seconds and memory for the functions of 10,000 changed files in one repository, against one CPU and against `git show`.
 
-    uv run python benchmarks/functions.py [--files 2400]
+    uv run python benchmarks/functions.py [--files 2100]
 
 The repository is generated (tests/integration/changes_world.py), five languages, every kind of edit; its changed functions are
 known, and the answer is compared with them. `perforch functions` runs as a user runs it, on two CPUs. The alternatives run in
@@ -92,7 +92,7 @@ def naive(repository: Path, paths: list[str], cpus: set[int]) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--files", type=int, default=2400, help="in each of five languages")
+    parser.add_argument("--files", type=int, default=2100, help="in each of five languages")
     files = parser.parse_args().files
     cpus = sorted(os.sched_getaffinity(0))
     with tempfile.TemporaryDirectory(prefix="perforch-bench-") as name:

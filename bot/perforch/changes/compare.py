@@ -101,17 +101,20 @@ def _changed(
     ]
     if not suspects and not gained:
         return []
-    befores = [*(before for before, _ in suspects), *(lost if gained else ())]
-    afters = [*(after for _, after in suspects), *gained]
-    old_tokens = syntax.normalised_spans(file.language, file.base, [_range(one) for one in befores])
-    new_tokens = syntax.normalised_spans(file.language, file.head, [_range(one) for one in afters])
     found: list[tuple[Definition | None, Definition]] = [
-        pair for pair, a, b in zip(suspects, old_tokens, new_tokens, strict=False) if a != b
+        (before, after)
+        for before, after in suspects
+        if not syntax.same_text(file.language, file.base, _range(before), file.head, _range(after))
     ]
     shapes: dict[bytes, int] = defaultdict(int)
-    for before, tokens in zip(lost if gained else (), old_tokens[len(suspects) :], strict=False):
-        shapes[_shape(before, tokens)] += 1
-    for after, tokens in zip(gained, new_tokens[len(suspects) :], strict=True):
+    if lost and gained:
+        gone = syntax.normalised_spans(file.language, file.base, map(_range, lost))
+        for before, tokens in zip(lost, gone, strict=True):
+            shapes[_shape(before, tokens)] += 1
+        come = syntax.normalised_spans(file.language, file.head, map(_range, gained))
+    else:
+        come = (b"",) * len(gained)
+    for after, tokens in zip(gained, come, strict=True):
         shape = _shape(after, tokens) if shapes else b""
         if shapes.get(shape):
             shapes[shape] -= 1  # the same function under another name

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import replace
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from perforch.languages.syntax import cpp, go, java, python, repair, rust
@@ -18,12 +19,12 @@ from perforch.languages.syntax.definition import build, line_starts
 from perforch.languages.syntax.features import features_of
 from perforch.languages.syntax.model import Definition, Features, Parsed
 from perforch.languages.syntax.paths import is_test_path, language_of
-from perforch.languages.syntax.tokens import tokens
+from perforch.languages.syntax.tokens import stream, tokens
 from perforch.languages.syntax.tree import parse, text, walk
 from perforch.result import Language
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from perforch.languages.syntax.tree import Grammar
 
@@ -41,6 +42,7 @@ __all__ = [
     "language_of",
     "normalised",
     "normalised_spans",
+    "same_text",
     "test_functions",
 ]
 
@@ -166,10 +168,19 @@ def normalised_spans(
     language: Language, source: bytes, spans: Iterable[tuple[int, int]]
 ) -> tuple[bytes, ...]:
     """`normalised` of parts of one file, parsed once; a part is a span of bytes that holds whole nodes."""
-    (shown, _), grammar = _understood(language, source), GRAMMARS[language]
-    root, whole = parse(language, shown).root_node, parse(language, source).root_node
-    return tuple(
-        # Where something was taken out of the part itself, it still counts.
-        tokens(root if shown[begin:end] == source[begin:end] else whole, grammar, span=(begin, end))
-        for begin, end in spans
-    )
+    return tuple(b" ".join(_stream(language, source, span)) for span in spans)
+
+
+def same_text(
+    language: Language, before: bytes, old: tuple[int, int], after: bytes, new: tuple[int, int]
+) -> bool:
+    """Are two parts of two files the same program text? Reads on only to the first difference."""
+    pairs = zip_longest(_stream(language, before, old), _stream(language, after, new))
+    return all(one == other for one, other in pairs)
+
+
+def _stream(language: Language, source: bytes, span: tuple[int, int]) -> Iterator[bytes]:
+    shown, _ = _understood(language, source)
+    # Where something was taken out of the part itself, it still counts.
+    read = shown if shown[span[0] : span[1]] == source[span[0] : span[1]] else source
+    return stream(parse(language, read).root_node, GRAMMARS[language], span=span)

@@ -28,7 +28,12 @@ class _Around:
 
 
 def tokens(root: Node, grammar: Grammar, *, span: tuple[int, int] | None = None) -> bytes:
-    """Tokens below `root` (only those inside `span`), joined by single spaces.
+    """Tokens below `root` (only those inside `span`), joined by single spaces."""
+    return b" ".join(stream(root, grammar, span=span))
+
+
+def stream(root: Node, grammar: Grammar, *, span: tuple[int, int] | None = None) -> Iterator[bytes]:
+    """Tokens below `root` (only those inside `span`), none of them empty.
 
     The walk begins at the smallest node that holds the span, so its time does not depend on the rest of the file.
     """
@@ -36,10 +41,13 @@ def tokens(root: Node, grammar: Grammar, *, span: tuple[int, int] | None = None)
     top = root
     if span is not None and begin < finish:
         top = root.descendant_for_byte_range(begin, finish) or root
-    if not grammar.sequences:
-        return b" ".join(_leaves(top, grammar, begin, finish))
+    found = (_ordered if grammar.sequences else _leaves)(top, grammar, begin, finish)
+    return filter(None, found)
+
+
+def _ordered(top: Node, grammar: Grammar, begin: int, finish: int) -> Iterator[bytes]:
+    """Tokens of a language in which line ends or indentation mean something."""
     comments, atomic, sequences = grammar.comments, grammar.atomic, grammar.sequences
-    out: list[bytes] = []
     cursor = top.walk()
     inside: list[_Around] = []
     while True:
@@ -49,7 +57,7 @@ def tokens(root: Node, grammar: Grammar, *, span: tuple[int, int] | None = None)
         parent = inside[-1] if inside else None
         start, end = node.start_byte, node.end_byte
         if start >= finish > begin:
-            break
+            return
         if (
             end > begin
             and kind not in comments
@@ -64,28 +72,27 @@ def tokens(root: Node, grammar: Grammar, *, span: tuple[int, int] | None = None)
             ):
                 marked = whole and kind in sequences
                 if marked:
-                    out.append(_OPEN)
+                    yield (_OPEN)
                 inside.append(_Around(kind, marked, bool(skipped)))
                 continue
             if whole and not (parent is not None and parent.kind in sequences and kind in _ENDS):
                 content = node.text or b""
                 if b"\r" in content:
                     content = content.replace(b"\r\n", b"\n")
-                out.append(content if kind in atomic else content.strip())
+                yield (content if kind in atomic else content.strip())
                 if parent is not None and parent.marked:
-                    out.append(_END)
+                    yield (_END)
         if parent is not None and kind not in comments:
             parent.begun = True
         while not cursor.goto_next_sibling():
             if not cursor.goto_parent():
-                return b" ".join(filter(None, out))
+                return
             if inside.pop().marked:
-                out.append(_CLOSE)
+                yield (_CLOSE)
             if inside:
                 inside[-1].begun = True
                 if inside[-1].marked:
-                    out.append(_END)
-    return b" ".join(filter(None, out))
+                    yield (_END)
 
 
 def _leaves(top: Node, grammar: Grammar, begin: int, finish: int) -> Iterator[bytes]:
