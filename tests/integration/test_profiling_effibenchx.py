@@ -61,7 +61,7 @@ def test_wrong_ones_fail_with_the_case(tmp_path: Path, capsys: pytest.CaptureFix
         "go": "compile",
     }
     assert found["python"]["detail"] == "case 1 of 3: wrong output"
-    assert "case 1 of 3" in found["java"]["detail"]
+    assert "of 3: Exception in thread" in found["java"]["detail"]
     assert "nothing" in found["go"]["detail"]
 
 
