@@ -153,7 +153,7 @@ class World:
 class Doorbell:
     """Every job rings when it starts, so that the fake's token gets exactly that job's permissions; one job runs at a time.
 
-    `/checkout` answers 403 when the job may not read the repository.
+    `/checkout` answers 403 when the job may not read the repository, `/id_token` and `/attestations` when it may not sign.
     """
 
     def __init__(self, fake: Fake, rights: Mapping[str, dict[str, str]]) -> None:
@@ -162,7 +162,8 @@ class Doorbell:
                 _, what, *rest = self.path.split("/")
                 if what == "job":
                     fake.permissions = dict(rights[rest[0]])
-                allowed = what == "job" or fake.permissions.get("contents") in ("read", "write")
+                right = fake.permissions.get("contents" if what == "checkout" else what, "")
+                allowed = what == "job" or right == "write" or (what == "checkout" and right == "read")
                 self.send_response(200 if allowed else 403)
                 self.send_header("Content-Length", "0")
                 self.end_headers()

@@ -18,8 +18,25 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Make = Callable[..., Fake]
-# What these permit has no stand-in here: signing (docs.pypi.org/trusted-publishers, actions/attest-build-provenance).
-SIGNING = {"id-token", "attestations"}
+# A project that builds without the network, for the release.
+PROJECT = {
+    "tools/pin.py": "",
+    "bot/perforch/__init__.py": "",
+    "pyproject.toml": '[project]\nname = "x"\nversion = "1"\n[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n',
+    "backend.py": """import pathlib, tarfile, zipfile
+
+def build_sdist(folder, config_settings=None):
+    with tarfile.open(f"{folder}/x-1.tar.gz", "w:gz") as file:
+        for name in ("pyproject.toml", "backend.py"):
+            file.add(name, f"x-1/{name}")
+    return "x-1.tar.gz"
+
+def build_wheel(folder, config_settings=None, metadata_directory=None):
+    with zipfile.ZipFile(f"{folder}/x-1-py3-none-any.whl", "w") as file:
+        file.writestr("x-1.dist-info/METADATA", "Metadata-Version: 2.1\\nName: x\\nVersion: 1\\n")
+    return "x-1-py3-none-any.whl"
+""",
+}
 
 
 def pairs() -> list[tuple[str, str, str]]:
@@ -29,11 +46,15 @@ def pairs() -> list[tuple[str, str, str]]:
         found += [
             (path.name, job, scope) for job, content in jobs.items() for scope in content["permissions"]
         ]
-    return [triple for triple in found if triple[2] not in SIGNING]
+    return found
 
 
 def run(fake: Fake, folder: Path, workflow: str, job: str, without: str = "") -> Run:
     """The job under test alone, after jobs that are taken as done."""
+    if workflow == "release.yml":
+        for name, text in PROJECT.items():
+            (fake.repo / name).parent.mkdir(parents=True, exist_ok=True)
+            (fake.repo / name).write_text(text)
     commit_workflows(fake)
     fake.may_open = True
     tip = git(fake.repo, "rev-parse", "main")
@@ -51,14 +72,16 @@ def run(fake: Fake, folder: Path, workflow: str, job: str, without: str = "") ->
     plan = {"matrix": '{"include": [{"shard": "1/1"}]}'}
     done: dict[str, dict[str, str]] = {
         "gate": gate, "optimize": {"artifact": "perforch-1"}, "plan": plan, "profile": {}, "merge": {"artifact": "rankings-1"},
+        "build": {},
     }  # fmt: skip
     names = list(yaml.safe_load((ROOT / ".github" / "workflows" / workflow).read_text())["jobs"])
-    given = {name: done[name] for name in names[: names.index(job)]} if workflow != "release.yml" else {}
+    given = {name: done[name] for name in names[: names.index(job)]}
     evidence = Evidence(
         model="m", stage="fix", metric="correctness", language="go", attempts=1, successes=1, source="profile", date="2026-01-01"
     )  # fmt: skip
     artifacts = {
         "perforch-1": {"result.json": result(fake, proposal(fake, "src/a.py")).dump()},
+        "dist": {"x-1-py3-none-any.whl": ""} if job == "upload" else {},
         "rankings-1": {"rankings/profile/m.jsonl": dumps([evidence]), "summary.md": f"From {tip}."},
     }
     world = World(fake, folder)
@@ -83,6 +106,8 @@ COMPLETE: dict[tuple[str, str], dict[str, Any]] = {
     ("perforch-command.yml", "gate"): {"reactions": ["eyes"]},
     ("perforch-command.yml", "publish"): {"reactions": ["rocket"], "comments": 1, "reviews": 1},
     ("reprofile.yml", "propose"): {"opened": 1},
+    ("release.yml", "build"): {},
+    ("release.yml", "upload"): {},
 }
 
 
@@ -108,4 +133,4 @@ def test_no_permission_can_be_left_out(
 
 
 def test_every_job_is_looked_at() -> None:
-    assert len(pairs()) >= 15
+    assert len(pairs()) >= 18
