@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perforch.rankings import summary
-from perforch.rankings.changes import Changes, Rank, compare, wilson
+from perforch.rankings.changes import Changes, Rank, compare
 from perforch.rankings.evidence import Evidence, union
+from perforch.rankings.posterior import wilson
 from perforch.settings import ModelSettings
 
 NAMES = ("alpha", "beta")

@@ -8,12 +8,15 @@ from dataclasses import asdict, dataclass
 from statistics import NormalDist, median
 from typing import TYPE_CHECKING, Any
 
+from perforch.rankings import posterior
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from perforch.profiling.evaluating import Case
 
 CONFIDENCE = 0.95
+_Z = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
 FIXERS = 5
 AGENTS = ("PerfOrch", "PerfOrch(Best-of-Five)", "PerfOrch(Top1 Only)")
 
@@ -58,7 +61,7 @@ def pass_rates(label: str, cases: Iterable[Case]) -> list[PassRate]:
     for language, group in _by_language(cases).items():
         counted = [case for case in group if case.answered]
         passed = sum(case.passed for case in counted)
-        low, high = wilson(passed, len(counted))
+        low, high = posterior.wilson(passed, len(counted), z=_Z)
         rows.append(
             PassRate(
                 label,
@@ -129,18 +132,6 @@ def _agent(agent: str, improvements: Sequence[float | None]) -> tuple[int, float
         return len(improvements), max((one for one in improvements if one is not None), default=None)
     first = next((place for place, one in enumerate(improvements) if one is not None), None)
     return (len(improvements), None) if first is None else (first + 1, improvements[first])
-
-
-def wilson(successes: int, attempts: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
-    """Wilson's score interval of a rate; (0, 1) of nothing."""
-    if not attempts:
-        return 0.0, 1.0
-    z = NormalDist().inv_cdf((1 + confidence) / 2)
-    rate = successes / attempts
-    scale = 1 + z * z / attempts
-    middle = (rate + z * z / (2 * attempts)) / scale
-    half = z * math.sqrt(rate * (1 - rate) / attempts + z * z / (4 * attempts**2)) / scale
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def median_interval(

@@ -12,6 +12,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from perforch.rankings import posterior
 from perforch.rankings.memory import Memory
 from perforch.rankings.order import order
 
@@ -136,7 +137,7 @@ def _rank(
     terms: dict[str, float],
 ) -> Rank:
     attempts, successes = terms["attempts"], terms["successes"]
-    low, high = wilson(successes, attempts)
+    low, high = posterior.wilson(successes, attempts)
     edge = len(spread) // 20
     return Rank(
         stage=stage,
@@ -153,16 +154,6 @@ def _rank(
         gain=math.exp(terms["gain"]) if stage == "refine" and "gain" in terms else None,
         price=terms["price"],
     )
-
-
-def wilson(successes: float, attempts: float, *, z: float = 1.96) -> tuple[float, float]:
-    """Wilson's interval of a rate; (0, 1) where nothing was tried."""
-    if not attempts:
-        return 0.0, 1.0
-    rate, extra = successes / attempts, z * z / attempts
-    centre = (rate + extra / 2) / (1 + extra)
-    spread = z * math.sqrt(rate * (1 - rate) / attempts + extra / (4 * attempts)) / (1 + extra)
-    return max(0.0, centre - spread), min(1.0, centre + spread)
 
 
 def _sampled(

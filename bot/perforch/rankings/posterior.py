@@ -128,11 +128,17 @@ def log_gain(improvement: float) -> float:
     return -math.log1p(-min(improvement, 0.9999))
 
 
+def wilson(successes: float, attempts: float, *, z: float = 1.96) -> tuple[float, float]:
+    """Wilson's score interval of a rate, 95 % with the default `z`; (0, 1) where nothing was tried."""
+    if attempts < 1e-6:
+        return 0.0, 1.0
+    rate = successes / attempts
+    scale = 1 + z * z / attempts
+    centre = (rate + z * z / (2 * attempts)) / scale
+    spread = z * math.sqrt(rate * (1 - rate) / attempts + z * z / (4 * attempts**2)) / scale
+    return max(0.0, centre - spread), min(1.0, centre + spread)
+
+
 def lower_bound(successes: float, attempts: float, *, z: float = 1.645) -> float:
     """Lower end of the Wilson interval of a rate; one-sided 95 % with the default `z`."""
-    if attempts < 1e-6:
-        return 0.0
-    rate = successes / attempts
-    centre = rate + z * z / (2 * attempts)
-    spread = z * math.sqrt(rate * (1 - rate) / attempts + z * z / (4 * attempts**2))
-    return max(0.0, (centre - spread) / (1 + z * z / attempts))
+    return wilson(successes, attempts, z=z)[0]
