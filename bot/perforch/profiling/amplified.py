@@ -85,15 +85,7 @@ def _python(program: Program, folder: Path, harness: Path) -> Loop:
 
 def _java(program: Program, folder: Path, harness: Path) -> Loop:
     (folder / "Main.java").write_text(sources.plain(program), encoding="utf-8")
-    argv = [
-        "javac",
-        "-J-XX:TieredStopAtLevel=1",
-        "-J-XX:+UseSerialGC",
-        "-nowarn",
-        "-proc:none",
-        "-d",
-        f"{OUTPUT}/c",
-    ]
+    argv = [*builds.JAVAC, "-d", f"{OUTPUT}/c"]
     build = {"id": "loop", "argv": [*argv, f"{SOURCE}/Main.java", "/harness/java/Loop.java"]}
     flags = ("-Xshare:auto", "-XX:+UseSerialGC", "-XX:-UsePerfData", "-Xmx512m")
     return Loop((build,), ("java", *flags, "-cp", f"{OUTPUT}/c", "Loop"), threads=2)

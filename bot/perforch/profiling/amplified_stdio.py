@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from perforch.profiling import stdio
+from perforch.profiling import builds, stdio
 from perforch.profiling.amplified import Loop
 from perforch.result import Language
 from perforch.sandbox.spec import OUTPUT, SOURCE
@@ -39,7 +39,7 @@ def write(program: Program, folder: Path, harness: Path) -> Loop:
     if language is Language.JAVA:
         name = stdio.java_class(whole)
         (folder / f"{name}.java").write_text(whole, encoding="utf-8")
-        argv = ["javac", "-J-XX:TieredStopAtLevel=1", "-nowarn", "-proc:none", "-d", f"{OUTPUT}/c"]
+        argv = [*builds.JAVAC, "-d", f"{OUTPUT}/c"]
         build = {"id": "loop", "argv": [*argv, f"{SOURCE}/{name}.java", f"{_HARNESS}/StdioLoop.java"]}
         command = ("java", *stdio.JAVA_FLAGS, "-cp", f"{OUTPUT}/c", "StdioLoop", name, _INPUTS)
         return Loop((build,), command, threads=2)
@@ -52,7 +52,7 @@ def write(program: Program, folder: Path, harness: Path) -> Loop:
             f"g++ {OUTPUT}/main.o {OUTPUT}/loop.o -o {OUTPUT}/loop",
         )
         return Loop(({"id": "loop", "argv": ["sh", "-c", " && ".join(steps)]},), (f"{OUTPUT}/loop", _INPUTS))
-    (folder / "go.mod").write_text("module hx\n\ngo 1.19\n")
+    (folder / "go.mod").write_text(builds.GO_MODULE)
     (folder / "main.go").write_text(_GO_MAIN.sub("func hxMain()", whole, count=1), encoding="utf-8")
     (folder / "hx_loop.go").write_bytes((harness / "stdio" / "loop.go.txt").read_bytes())
     build = {

@@ -43,7 +43,9 @@ _PRELUDE_HEADERS = (
     "unordered_set",
     "vector",
 )
-_GO_MEMORY = 4 << 30  # address space; the Go runtime reserves much more than it uses
+GO_MODULE = "module hx\n\ngo 1.19\n"
+GO_MEMORY = 4 << 30  # address space; the Go runtime reserves much more than it uses
+JAVAC = ("javac", "-J-XX:TieredStopAtLevel=1", "-J-XX:+UseSerialGC", "-nowarn", "-proc:none")
 JAVA_FLAGS = ("-Xshare:auto", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-XX:-UsePerfData")
 
 
@@ -155,7 +157,7 @@ def cpp_prelude(folder: Path) -> dict[str, Any]:
 
 def write_go(programs: Sequence[Program], folder: Path, harness: Path) -> None:
     """One package a program in the module `hx`."""
-    (folder / "go.mod").write_text("module hx\n\ngo 1.19\n")
+    (folder / "go.mod").write_text(GO_MODULE)
     (folder / "assert").mkdir(exist_ok=True)
     (folder / "assert" / "assert.go").write_bytes((harness / "go" / "assert.go.txt").read_bytes())
     for program in programs:
@@ -172,7 +174,7 @@ def _go_apart(programs: Sequence[Program], folder: Path, jobs: int, harness: Pat
     for program in programs:
         (folder / f"main_{program.key}").mkdir(exist_ok=True)
         (folder / f"main_{program.key}" / "main.go").write_text(sources.go_main([program.key]))
-        result.task(program, [f"{OUTPUT}/main_{program.key}", program.key], needs="mains", memory=_GO_MEMORY)
+        result.task(program, [f"{OUTPUT}/main_{program.key}", program.key], needs="mains", memory=GO_MEMORY)
     mains = [f"./main_{program.key}" for program in programs]
     argv = ["go", "build", "-p", str(jobs), "-ldflags=-s -w", "-o", f"{OUTPUT}/", *mains]
     result.add("mains", argv, programs, cwd=SOURCE)
@@ -199,7 +201,7 @@ def _go(programs: Sequence[Program], folder: Path, jobs: int, alone: bool, harne
         ]
         result.add(name, argv, chunk, cwd=SOURCE)
         for program in chunk:
-            result.task(program, [binary, program.key], needs=name, memory=_GO_MEMORY)
+            result.task(program, [binary, program.key], needs=name, memory=GO_MEMORY)
     return result
 
 
@@ -244,15 +246,7 @@ def write_java(programs: Sequence[Program], folder: Path) -> None:
 
 def java_harness() -> dict[str, Any]:
     """The build of the resident compiler."""
-    argv = [
-        "javac",
-        "-J-XX:TieredStopAtLevel=1",
-        "-J-XX:+UseSerialGC",
-        "-nowarn",
-        "-proc:none",
-        "-d",
-        f"{OUTPUT}/h",
-    ]
+    argv = [*JAVAC, "-d", f"{OUTPUT}/h"]
     files = ["/harness/java/Harness.java", "/harness/java/Launch.java"]
     return {"id": "harness", "argv": [*argv, *files]}
 

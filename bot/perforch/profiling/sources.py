@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from perforch.profiling.suite import Program
 
@@ -99,15 +99,10 @@ def go_file(program: Program, package: str) -> str:
     body = f"{code}\n{test}\n"
     bare = _go_bare(body)
     wanted = {*own, *tests, *extra, *GO_PACKAGES.values()}
-    used = []
-    for name in sorted(wanted - {ASSERT_PACKAGE}):
-        short = re.sub(r"^v\d+$", "", name.rpartition("/")[2]) or name
-        if re.search(rf"\b{re.escape(short)}\.\w", bare):
-            used.append(name)
+    used = _go_used(sorted(wanted - {ASSERT_PACKAGE}), bare)
     if re.search(r"\bassert\.\w", bare):
         used.append("hx/assert")
-    imports = "".join(f'\t"{name}"\n' for name in used)
-    return f"package {package}\n\nimport (\n{imports})\n\n{body}"
+    return _go_source(package, used, body)
 
 
 def go_tests(program: Program) -> list[str]:
@@ -138,12 +133,18 @@ def go_main(packages: Sequence[str]) -> str:
 def go_pruned(text: str, package: str) -> str:
     """A Go file with only those of its imports that it uses."""
     own, body = _without_go_imports(text)
-    bare = _go_bare(body)
-    used = [
-        name for name in dict.fromkeys(own) if re.search(rf"\b{re.escape(name.rpartition('/')[2])}\.\w", bare)
-    ]
-    imports = "".join(f'\t"{name}"\n' for name in used)
-    return f"package {package}\n\nimport (\n{imports})\n\n{body}"
+    return _go_source(package, _go_used(dict.fromkeys(own), _go_bare(body)), body)
+
+
+def _go_used(names: Iterable[str], bare: str) -> list[str]:
+    """The packages that code without comments and literals names; the last part of a path is a package's name unless it is a version."""
+    shorts = {name: re.sub(r"^v\d+$", "", name.rpartition("/")[2]) or name for name in names}
+    return [name for name, short in shorts.items() if re.search(rf"\b{re.escape(short)}\.\w", bare)]
+
+
+def _go_source(package: str, imports: Iterable[str], body: str) -> str:
+    listed = "".join(f'\t"{name}"\n' for name in imports)
+    return f"package {package}\n\nimport (\n{listed})\n\n{body}"
 
 
 def _without_go_imports(text: str) -> tuple[list[str], str]:

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from perforch.profiling import preludes, sources
+from perforch.profiling import builds, preludes, sources
 from perforch.profiling.suite import PLACE
 from perforch.result import Language
 from perforch.sandbox.spec import OUTPUT, SOURCE
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 JAVA_FLAGS = ("-Xshare:auto", "-XX:+UseSerialGC", "-XX:-UsePerfData", "-Xmx1024m", "-Xss64m")
 CXX = ("g++", "-std=gnu++17", "-O2", "-w")
 _MEMORY = 1 << 30  # the published limit of a case
-_GO_MEMORY = 4 << 30  # address space; the Go runtime reserves much more than it uses
 _LEAST_OUTPUT = 1 << 20
 _ESCAPES = re.compile(r"\x1b(?:[@-Z\\-_]|\[[0-?]*[ -/]*[@-~])")
 
@@ -88,24 +87,16 @@ def write(program: Program, folder: Path) -> Built:
     if language is Language.JAVA:
         name = java_class(whole)
         (own / f"{name}.java").write_text(whole, encoding="utf-8")
-        argv = [
-            "javac",
-            "-J-XX:TieredStopAtLevel=1",
-            "-J-XX:+UseSerialGC",
-            "-nowarn",
-            "-proc:none",
-            "-d",
-            out,
-        ]
+        argv = [*builds.JAVAC, "-d", out]
         build = {"id": key, "argv": [*argv, f"{here}/{name}.java"]}
         return Built(key, build, ("java", *JAVA_FLAGS, "-cp", out, name), 0)
     if language is Language.CPP:
         (own / "main.cpp").write_text(whole, encoding="utf-8")
         return Built(key, {"id": key, "argv": [*CXX, f"{here}/main.cpp", "-o", out]}, (out,), _MEMORY)
-    (own / "go.mod").write_text("module hx\n\ngo 1.19\n")
+    (own / "go.mod").write_text(builds.GO_MODULE)
     (own / "main.go").write_text(whole, encoding="utf-8")
     build = {"id": key, "argv": ["go", "build", "-ldflags=-s -w", "-o", out, "."], "cwd": here}
-    return Built(key, build, (out,), _GO_MEMORY)
+    return Built(key, build, (out,), builds.GO_MEMORY)
 
 
 def java_class(whole: str) -> str:
