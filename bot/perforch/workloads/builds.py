@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from perforch.sandbox.spec import Completed, Sandbox
-    from perforch.workloads.model import Tree
+    from perforch.workloads.model import Failure, TestReport, Tree
 
 HARNESS = "/perforch/harness"  # what ships with perforch and what is built from it, read-only
 BUILD_LIMITS = Limits(wall_seconds=600.0, memory_bytes=4 * 1024**3)
@@ -177,3 +177,26 @@ def how_it_ended(done: Completed) -> str:
 def with_limits(command: Command, limits: Limits) -> Command:
     """The same command with other limits."""
     return replace(command, limits=limits)
+
+
+def beside(report: TestReport, command: str, done: Completed, failure: Failure) -> TestReport:
+    """The report of single tests with the outcome of the command that runs them all.
+
+    A test that fails by itself where the command as a whole passes needs what only the command gives it: it is skipped.
+
+    Args:
+        failure: what is told where the command does not pass.
+    """
+    outcomes, failures = dict(report.outcomes), (*report.failures, failure)
+    if done.ok:
+        failures = ()
+        outcomes = {test: "skipped" if one == "failed" else one for test, one in outcomes.items()}
+    lacks = offline(done, command)
+    return replace(
+        report,
+        unavailable={**report.unavailable, **({command: lacks} if lacks else {})},
+        outcomes={**outcomes, command: "passed" if done.ok else "failed"},
+        failures=failures,
+        stopped="" if done.ok else report.stopped or done.stopped,
+        seconds=report.seconds + done.seconds,
+    )

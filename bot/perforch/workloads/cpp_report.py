@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from perforch.workloads.builds import how_it_ended, offline
+from perforch.workloads import builds
+from perforch.workloads.builds import how_it_ended
 from perforch.workloads.cpp_project import Build
 from perforch.workloads.model import Failure
 from perforch.workloads.text import trimmed
@@ -146,25 +147,9 @@ def plain(test: str, done: Completed) -> Failure:
 
 
 def beside(report: TestReport, command: str, done: Completed) -> TestReport:
-    """The report of single programs with the outcome of the command that starts them all.
-
-    A program that fails by itself where the command as a whole passes needs what only the command gives it: it is skipped.
-    """
-    outcomes, failures = dict(report.outcomes), list(report.failures)
-    if done.ok:
-        failures = []
-        outcomes = {test: "skipped" if one == "failed" else one for test, one in outcomes.items()}
-    else:
-        failures.append(plain(command, replace(done, stderr=done.stdout + b"\n" + done.stderr)))
-    lacks = offline(done, command)
-    return replace(
-        report,
-        unavailable={**report.unavailable, **({command: lacks} if lacks else {})},
-        outcomes={**outcomes, command: "passed" if done.ok else "failed"},
-        failures=tuple(failures),
-        stopped="" if done.ok else report.stopped or done.stopped,
-        seconds=report.seconds + done.seconds,
-    )
+    """The report of single programs with the outcome of the command that starts them all; see `builds.beside`."""
+    failure = plain(command, replace(done, stderr=done.stdout + b"\n" + done.stderr))
+    return builds.beside(report, command, done, failure)
 
 
 def without(report: TestReport, lacks: Mapping[str, str], tests: Sequence[str] | None) -> TestReport:

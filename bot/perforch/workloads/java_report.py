@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
-from perforch.workloads.builds import how_it_ended, offline
+from perforch.workloads import builds
+from perforch.workloads.builds import how_it_ended
 from perforch.workloads.model import Failure
 from perforch.workloads.text import trimmed
 
@@ -86,26 +87,9 @@ def files(text: bytes) -> set[str]:
 
 
 def beside(report: TestReport, command: str, done: Completed) -> TestReport:
-    """The report of single tests with the outcome of the command that runs them all.
-
-    A test that fails by itself where the command as a whole passes needs what only the command gives it: it is skipped.
-    """
-    outcomes, failures = dict(report.outcomes), list(report.failures)
-    if done.ok:
-        failures = []
-        outcomes = {test: "skipped" if one == "failed" else one for test, one in outcomes.items()}
-    else:
-        trace = trimmed(done.stdout + b"\n" + done.stderr)
-        failures.append(Failure(command, how_it_ended(done), trace))
-    lacks = offline(done, command)
-    return replace(
-        report,
-        unavailable={**report.unavailable, **({command: lacks} if lacks else {})},
-        outcomes={**outcomes, command: "passed" if done.ok else "failed"},
-        failures=tuple(failures),
-        stopped="" if done.ok else report.stopped or done.stopped,
-        seconds=report.seconds + done.seconds,
-    )
+    """The report of single tests with the outcome of the command that runs them all; see `builds.beside`."""
+    trace = trimmed(done.stdout + b"\n" + done.stderr)
+    return builds.beside(report, command, done, Failure(command, how_it_ended(done), trace))
 
 
 def without(report: TestReport, lacks: Mapping[str, str]) -> TestReport:
