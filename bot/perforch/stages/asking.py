@@ -117,7 +117,7 @@ class Asking:
         affordable = self._settings.budget.calls >= (len(asked) + ORDER) * self._functions
         if self._settings.categories == "local" or not enough or not affordable:
             return Labels(classify(function), "local")
-        return await consensus(function, asked, self._label, memory=self._memory)
+        return await consensus(function, asked, self._label)
 
     async def _label(self, model: ModelSettings, prompt: Prompt) -> Reply:
         if kind := secrets.find_secret(prompt.user):
